@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { errorCodes, type ErrorCode } from './errors.ts';
+import { heartbeatSchema } from './gateways.ts';
+import { conversationIdSchema, deviceIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
+import { logKeySchema } from './log-key.ts';
+import type { Limits } from './limits.ts';
+
+/** Path of the socket.io endpoint; the only transport is `websocket`. */
+export const SOCKET_PATH = '/socket.io';
+
+/** How long a `typing` holds without being repeated, ms. */
+export const TYPING_TTL_MS = 6_000;
+
+/** `auth` of the handshake. `sessionId` asks to resume; it is bound to (app, user, device) and to the gateway that gave it. */
+export const handshakeAuthSchema = z.strictObject({
+  token: z.string().min(1).max(4_096),
+  deviceId: deviceIdSchema,
+  sessionId: z.uuid().nullish(),
+  client: z.string().max(64).nullish(),
+});
+export type HandshakeAuth = z.infer<typeof handshakeAuthSchema>;
+
+/** Sent once, after the bus subscription is confirmed: no key from here on is missed. */
+export const welcomeSchema = z.strictObject({
+  sessionId: z.uuid(),
+  gatewayId: z.string(),
+  resumed: z.boolean(),
+  epoch: z.int().min(1),
+  heartbeat: heartbeatSchema,
+  serverTime: timestampSchema,
+});
+export type Welcome = z.infer<typeof welcomeSchema>;
+
+/** These logs have reached these seqs. `resync`: keys were lost or collapsed, ask for everything. */
+export const notifySchema = z.strictObject({ keys: z.array(logKeySchema), resync: z.literal(true).optional() });
+export type Notify = z.infer<typeof notifySchema>;
+
+export const presenceStatusSchema = z.enum(['online', 'away', 'offline']).meta({ id: 'PresenceStatus' });
+export type PresenceStatus = z.infer<typeof presenceStatusSchema>;
+
+export const typingSchema = z.strictObject({
+  conversationId: conversationIdSchema,
+  userId: userIdSchema,
+  active: z.boolean(),
+  ttlMs: z.int(),
+});
+export type Typing = z.infer<typeof typingSchema>;
+
+export const presenceSchema = z.strictObject({
+  userId: userIdSchema,
+  status: presenceStatusSchema,
+  lastSeenAt: timestampSchema.nullish(),
+});
+export type Presence = z.infer<typeof presenceSchema>;
+
+/** What the server asks of the client. `disconnect` precedes every close by the server. */
+export const controlSchema = z.strictObject({
+  type: z.enum(['reconnect', 'disconnect', 'token_expiring']),
+  code: z.int().nullish(),
+  reason: z.string().nullish(),
+  retryAfterMs: z.int().nullish(),
+  target: z.string().nullish(),
+});
+export type Control = z.infer<typeof controlSchema>;
+
+/** A refused acknowledgement; also `err.data` of a refused handshake (without `ok`). */
+export const refusalSchema = z.strictObject({
+  ok: z.literal(false),
+  code: z.enum(errorCodes),
+  retryable: z.boolean(),
+  retryAfterMs: z.int().nullish(),
+});
+export type Refusal = z.infer<typeof refusalSchema>;
+
+/** Payloads a client may send, by event. Every one is validated against these at the gateway's edge. */
+export const clientEventSchemas = (limits: Limits) => ({
+  watch: z.strictObject({ conversationIds: z.array(conversationIdSchema).min(1).max(limits.watchedConversations) }),
+  unwatch: z.strictObject({ conversationIds: z.array(conversationIdSchema).min(1).max(limits.watchedConversations) }),
+  'presence.watch': z.strictObject({ userIds: z.array(userIdSchema).max(limits.watchedUsers) }),
+  'presence.set': z.strictObject({ status: z.enum(['online', 'away']) }),
+  reauth: z.strictObject({ token: z.string().min(1).max(4_096) }),
+  typing: z.strictObject({ conversationId: conversationIdSchema, active: z.boolean() }),
+});
+export type ClientEventSchemas = ReturnType<typeof clientEventSchemas>;
+export type ClientEventName = keyof ClientEventSchemas;
+export type ClientPayload<Name extends ClientEventName> = z.infer<ClientEventSchemas[Name]>;
+
+/** What an acknowledged event answers on success. `typing` has no acknowledgement. */
+export const ackSchemas = {
+  watch: z.strictObject({
+    ok: z.literal(true),
+    heads: z.record(conversationIdSchema, seqSchema),
+    refused: z.record(conversationIdSchema, z.enum(errorCodes)),
+  }),
+  unwatch: z.strictObject({ ok: z.literal(true) }),
+  /** The present status of each watched user; changes follow as `presence` events. The list replaces the previous one. */
+  'presence.watch': z.strictObject({ ok: z.literal(true), presence: z.array(presenceSchema) }),
+  'presence.set': z.strictObject({ ok: z.literal(true) }),
+  reauth: z.strictObject({ ok: z.literal(true), expiresAt: timestampSchema }),
+} as const;
+export type AckedEventName = keyof typeof ackSchemas;
+export type Ack<Name extends AckedEventName> = z.infer<(typeof ackSchemas)[Name]> | Refusal;
+
+/** socket.io's typed events, server to client. */
+export interface ServerToClientEvents {
+  welcome: (welcome: Welcome) => void;
+  notify: (notify: Notify) => void;
+  typing: (typing: Typing) => void;
+  presence: (presence: Presence) => void;
+  control: (control: Control) => void;
+}
+
+/** socket.io's typed events, client to server. */
+export type ClientToServerEvents = {
+  [Name in AckedEventName]: (payload: ClientPayload<Name>, ack: (answer: Ack<Name>) => void) => void;
+} & { typing: (payload: ClientPayload<'typing'>) => void };
+
+/** `err.data` of a refused handshake. */
+export interface HandshakeRefusal {
+  code: ErrorCode;
+  retryable: boolean;
+  retryAfterMs?: number;
+}
