@@ -1,0 +1,175 @@
+import { chown, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PostgresBinaries } from './binaries.ts';
+import type { Credentials } from './credentials.ts';
+import { EmbeddedPostgresError, hasErrno } from './errors.ts';
+import type { PostgresLog } from './log.ts';
+import { runTool } from './run-tool.ts';
+import { giveTree, type ServerUser } from './server-user.ts';
+
+const STAGING_PREFIX = 'cluster.init-';
+
+/** Password logins on loopback only, and no socket file: the same rule for people and programs. */
+const HOST_RULES = [
+  'host all all 127.0.0.1/32 scram-sha-256',
+  'host replication postgres 127.0.0.1/32 scram-sha-256',
+  '',
+].join('\n');
+
+interface CreateOptions {
+  readonly binaries: PostgresBinaries;
+  readonly dataDir: string;
+  readonly clusterDir: string;
+  readonly credentials: Credentials;
+  /** Who will run the server, and who runs `initdb`; both undefined for the calling user. */
+  readonly serverUser: ServerUser | undefined;
+  readonly initdbUser: ServerUser | undefined;
+  /** False leaves out every fsync: for throw-away clusters of tests only. */
+  readonly durable: boolean;
+  readonly log: PostgresLog;
+}
+
+/**
+ * `-D` for a server whose working directory already is the cluster. Under root the server's user may
+ * be unable to walk the path to it (a clone in root's home). It need not: it is started inside, and
+ * this link of procfs leads there without a look at the directories above.
+ */
+export function dataDirArgument(clusterDir: string, user: ServerUser | undefined): string {
+  return user === undefined ? clusterDir : '/proc/self/cwd';
+}
+
+/**
+ * True when a cluster of the right version is there, false when none is. Anything else that
+ * lies in its place is refused and never touched.
+ */
+export async function clusterExists(clusterDir: string, major: number): Promise<boolean> {
+  let found: string;
+  try {
+    found = (await readFile(join(clusterDir, 'PG_VERSION'), 'utf8')).trim();
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    if (!(await exists(clusterDir))) return false;
+    throw new EmbeddedPostgresError(
+      'not_a_cluster',
+      `${clusterDir} is there but holds no PostgreSQL data. Restore it from a backup, move it away, or choose another DATA_DIR.`,
+    );
+  }
+  if (found === String(major)) return true;
+  throw new EmbeddedPostgresError(
+    'wrong_major_version',
+    `${clusterDir} was written by PostgreSQL ${found}, this Nudge carries PostgreSQL ${major}. Nothing was changed. ` +
+      `Run the Nudge release that wrote it, or move the data over with pg_dump and pg_restore into another DATA_DIR.`,
+  );
+}
+
+/**
+ * Makes the cluster with its roles and database. Everything happens in a staging directory that is
+ * renamed at the end, so a cluster is there whole or not at all, whenever the process is killed.
+ */
+export async function createCluster(options: CreateOptions): Promise<void> {
+  await removeStagings(options.dataDir);
+  const staging = await mkdtemp(join(options.dataDir, STAGING_PREFIX));
+  try {
+    if (options.initdbUser) await chown(staging, options.initdbUser.uid, options.initdbUser.gid);
+    await runInitdb(staging, options);
+    await applySql(staging, options.initdbUser, options, [
+      `alter role postgres password '${options.credentials.adminPassword}'`,
+      `create role nudge login password '${options.credentials.password}'`,
+      'create database nudge owner nudge',
+      'revoke connect on database nudge from public',
+    ]);
+    await writeFile(join(staging, 'pg_hba.conf'), HOST_RULES, { flush: options.durable });
+    if (options.serverUser) await giveTree(staging, options.serverUser);
+    await rename(staging, options.clusterDir);
+    if (options.durable) await syncDirectory(options.dataDir);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Sets both passwords of a stopped cluster: for when the file that held them was lost. */
+export async function resetPasswords(
+  clusterDir: string,
+  user: ServerUser | undefined,
+  options: Pick<CreateOptions, 'binaries' | 'credentials' | 'durable'>,
+): Promise<void> {
+  await applySql(clusterDir, user, options, [
+    `alter role postgres password '${options.credentials.adminPassword}'`,
+    `alter role nudge password '${options.credentials.password}'`,
+  ]);
+}
+
+/** What an earlier start left when it was killed half way. */
+async function removeStagings(dataDir: string): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (!name.startsWith(STAGING_PREFIX)) continue;
+    await rm(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/**
+ * Order by code point and Unicode case rules from PostgreSQL's builtin provider, the same on every
+ * machine. `lc_ctype` matters to pg_trgm alone: with plain C it finds no letters beyond ASCII.
+ */
+async function runInitdb(staging: string, options: CreateOptions): Promise<void> {
+  const { binaries, initdbUser, durable, log } = options;
+  const initdb = (ctype: string) => {
+    const args = ['-D', dataDirArgument(staging, initdbUser), '--username=postgres', '--auth=reject'];
+    args.push('--encoding=UTF8', '--locale=C', `--lc-ctype=${ctype}`);
+    args.push('--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--data-checksums');
+    if (!durable) args.push('--no-sync');
+    return runTool(binaries.initdb, args, { cwd: staging, user: initdbUser });
+  };
+  const first = await initdb('C.UTF-8');
+  if (first.code === 0) return;
+  const second = await initdb('C');
+  if (second.code !== 0) {
+    throw new EmbeddedPostgresError(
+      'init_failed',
+      `PostgreSQL could not set up its data in ${options.dataDir}: ${lastLines(second.stderr)}`,
+    );
+  }
+  log.warn({ initdb: lastLines(first.stderr) }, 'no locale C.UTF-8: search knows ASCII letters only');
+}
+
+/** Runs statements in single-user mode: no port is open, and no password is needed or shown. */
+async function applySql(
+  clusterDir: string,
+  user: ServerUser | undefined,
+  options: Pick<CreateOptions, 'binaries' | 'durable'>,
+  statements: readonly string[],
+): Promise<void> {
+  const args = ['--single', '-D', dataDirArgument(clusterDir, user), '-c', 'exit_on_error=on'];
+  args.push('-c', 'log_min_messages=fatal', '-c', `fsync=${options.durable ? 'on' : 'off'}`, 'postgres');
+  const input = `${statements.join(';\n')};\n`;
+  const { code, stderr } = await runTool(options.binaries.postgres, args, { cwd: clusterDir, user, input });
+  if (code !== 0) {
+    throw new EmbeddedPostgresError(
+      'init_failed',
+      `PostgreSQL could not set up its roles in ${clusterDir}: ${lastLines(stderr)}`,
+    );
+  }
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-4).join(' ');
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await readdir(path);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const dir = await open(path, 'r');
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
+  }
+}
