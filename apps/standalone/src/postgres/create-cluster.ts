@@ -16,16 +16,20 @@ const HOST_RULES = [
   '',
 ].join('\n');
 
-interface CreateOptions {
+interface ClusterOptions {
   readonly binaries: PostgresBinaries;
-  readonly dataDir: string;
   readonly clusterDir: string;
   readonly credentials: Credentials;
-  /** Who will run the server, and who runs `initdb`; both undefined for the calling user. */
+  /** Who runs the server; undefined for the calling user. */
   readonly serverUser: ServerUser | undefined;
-  readonly initdbUser: ServerUser | undefined;
+  /** Who runs `initdb` and single-user mode, which want an account; undefined as above. */
+  readonly creator: ServerUser | undefined;
   /** False leaves out every fsync: for throw-away clusters of tests only. */
   readonly durable: boolean;
+}
+
+interface CreateOptions extends ClusterOptions {
+  readonly dataDir: string;
   readonly log: PostgresLog;
 }
 
@@ -70,9 +74,9 @@ export async function createCluster(options: CreateOptions): Promise<void> {
   await removeStagings(options.dataDir);
   const staging = await mkdtemp(join(options.dataDir, STAGING_PREFIX));
   try {
-    if (options.initdbUser) await chown(staging, options.initdbUser.uid, options.initdbUser.gid);
+    if (options.creator) await chown(staging, options.creator.uid, options.creator.gid);
     await runInitdb(staging, options);
-    await applySql(staging, options.initdbUser, options, [
+    await applySql(staging, options, [
       `alter role postgres password '${options.credentials.adminPassword}'`,
       `create role nudge login password '${options.credentials.password}'`,
       'create database nudge owner nudge',
@@ -88,15 +92,14 @@ export async function createCluster(options: CreateOptions): Promise<void> {
 }
 
 /** Sets both passwords of a stopped cluster: for when the file that held them was lost. */
-export async function resetPasswords(
-  clusterDir: string,
-  user: ServerUser | undefined,
-  options: Pick<CreateOptions, 'binaries' | 'credentials' | 'durable'>,
-): Promise<void> {
-  await applySql(clusterDir, user, options, [
-    `alter role postgres password '${options.credentials.adminPassword}'`,
-    `alter role nudge password '${options.credentials.password}'`,
+export async function resetPasswords(options: ClusterOptions): Promise<void> {
+  const { clusterDir, creator, serverUser, credentials } = options;
+  if (creator) await giveTree(clusterDir, creator);
+  await applySql(clusterDir, options, [
+    `alter role postgres password '${credentials.adminPassword}'`,
+    `alter role nudge password '${credentials.password}'`,
   ]);
+  if (serverUser) await giveTree(clusterDir, serverUser);
 }
 
 /** What an earlier start left when it was killed half way. */
@@ -112,13 +115,13 @@ async function removeStagings(dataDir: string): Promise<void> {
  * machine. `lc_ctype` matters to pg_trgm alone: with plain C it finds no letters beyond ASCII.
  */
 async function runInitdb(staging: string, options: CreateOptions): Promise<void> {
-  const { binaries, initdbUser, durable, log } = options;
+  const { binaries, creator, durable, log } = options;
   const initdb = (ctype: string) => {
-    const args = ['-D', dataDirArgument(staging, initdbUser), '--username=postgres', '--auth=reject'];
+    const args = ['-D', dataDirArgument(staging, creator), '--username=postgres', '--auth=reject'];
     args.push('--encoding=UTF8', '--locale=C', `--lc-ctype=${ctype}`);
     args.push('--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--data-checksums');
     if (!durable) args.push('--no-sync');
-    return runTool(binaries.initdb, args, { cwd: staging, user: initdbUser });
+    return runTool(binaries.initdb, args, { cwd: staging, user: creator });
   };
   const first = await initdb('C.UTF-8');
   if (first.code === 0) return;
@@ -135,20 +138,18 @@ async function runInitdb(staging: string, options: CreateOptions): Promise<void>
 /** Runs statements in single-user mode: no port is open, and no password is needed or shown. */
 async function applySql(
   clusterDir: string,
-  user: ServerUser | undefined,
-  options: Pick<CreateOptions, 'binaries' | 'durable'>,
+  { binaries, creator, durable }: ClusterOptions,
   statements: readonly string[],
 ): Promise<void> {
-  const args = ['--single', '-D', dataDirArgument(clusterDir, user), '-c', 'exit_on_error=on'];
-  args.push('-c', 'log_min_messages=fatal', '-c', `fsync=${options.durable ? 'on' : 'off'}`, 'postgres');
+  const args = ['--single', '-D', dataDirArgument(clusterDir, creator), '-c', 'exit_on_error=on'];
+  args.push('-c', 'log_min_messages=fatal', '-c', `fsync=${durable ? 'on' : 'off'}`, 'postgres');
   const input = `${statements.join(';\n')};\n`;
-  const { code, stderr } = await runTool(options.binaries.postgres, args, { cwd: clusterDir, user, input });
-  if (code !== 0) {
-    throw new EmbeddedPostgresError(
-      'init_failed',
-      `PostgreSQL could not set up its roles in ${clusterDir}: ${lastLines(stderr)}`,
-    );
-  }
+  const { code, stderr } = await runTool(binaries.postgres, args, { cwd: clusterDir, user: creator, input });
+  if (code === 0) return;
+  throw new EmbeddedPostgresError(
+    'init_failed',
+    `PostgreSQL could not set up its roles in ${clusterDir}: ${lastLines(stderr)}`,
+  );
 }
 
 function lastLines(text: string): string {

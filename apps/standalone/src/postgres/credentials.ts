@@ -22,9 +22,13 @@ export async function readCredentials(dataDir: string): Promise<Credentials | un
   }
 }
 
-/** Makes new passwords and stores them durably, readable by the calling user only. */
-export async function createCredentials(dataDir: string): Promise<Credentials> {
-  const credentials = { adminPassword: newPassword(), password: newPassword() };
+/** Fresh random passwords, not stored yet. */
+export function newCredentials(): Credentials {
+  return { adminPassword: newPassword(), password: newPassword() };
+}
+
+/** Stores passwords durably, readable by the calling user only. */
+export async function storeCredentials(dataDir: string, credentials: Credentials): Promise<void> {
   const path = credentialsPath(dataDir);
   const draft = `${path}.${process.pid}`;
   const file = await open(draft, 'w', 0o600);
@@ -36,7 +40,6 @@ export async function createCredentials(dataDir: string): Promise<Credentials> {
     await file.close();
   }
   await rename(draft, path);
-  return credentials;
 }
 
 function credentialsPath(dataDir: string): string {

@@ -2,7 +2,7 @@ import { access, constants, mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installedMajor, type PostgresBinaries, prepareBinaries } from './binaries.ts';
 import { clusterExists, createCluster, resetPasswords } from './create-cluster.ts';
-import { type Credentials, createCredentials, readCredentials } from './credentials.ts';
+import { type Credentials, newCredentials, readCredentials, storeCredentials } from './credentials.ts';
 import { EmbeddedPostgresError, hasErrno } from './errors.ts';
 import { findFreePort, portIsFree } from './free-port.ts';
 import { clusterNameOf, settleLeftovers } from './leftovers.ts';
@@ -118,24 +118,24 @@ async function openCluster(dataDir: string, options: EmbeddedPostgresOptions): P
   const { log, durable = true } = options;
   const dir = join(dataDir, 'cluster');
   const stored = await readCredentials(dataDir);
-  const prepare = (users: readonly (ServerUser | undefined)[]) =>
-    prepareBinaries({ users, copyInto: dataDir, log });
+  const creator = runningAsRoot() ? await initdbUser() : undefined;
 
   if (await clusterExists(dir, await installedMajor())) {
     const user = await serverUserFor(dir);
-    const binaries = await prepare([user]);
+    const binaries = await prepareBinaries({ users: [user, creator], copyInto: dataDir, log });
     if (stored) return { dir, binaries, credentials: stored, user };
     await settleLeftovers(dir, options.stopDeadlines ?? DEFAULT_DEADLINES, log);
     log.warn({ dataDir }, 'the credentials are missing: setting new passwords');
-    const credentials = await createCredentials(dataDir);
-    await resetPasswords(dir, user, { binaries, credentials, durable });
+    const credentials = newCredentials();
+    await resetPasswords({ clusterDir: dir, serverUser: user, creator, binaries, credentials, durable });
+    await storeCredentials(dataDir, credentials);
     return { dir, binaries, credentials, user };
   }
 
   const user = runningAsRoot() ? await freshServerUser() : undefined;
-  const creator = runningAsRoot() ? await initdbUser() : undefined;
-  const binaries = await prepare([user, creator]);
-  const credentials = stored ?? (await createCredentials(dataDir));
+  const binaries = await prepareBinaries({ users: [user, creator], copyInto: dataDir, log });
+  const credentials = stored ?? newCredentials();
+  await storeCredentials(dataDir, credentials);
   log.info({ dir }, 'making a new PostgreSQL cluster');
   await createCluster({
     binaries,
@@ -143,7 +143,7 @@ async function openCluster(dataDir: string, options: EmbeddedPostgresOptions): P
     clusterDir: dir,
     credentials,
     serverUser: user,
-    initdbUser: creator,
+    creator,
     durable,
     log,
   });
