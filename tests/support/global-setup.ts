@@ -1,0 +1,67 @@
+import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { collectLog } from './logs.ts';
+import { createTempDir } from './temp-dir.ts';
+
+/** The PostgreSQL that all test files share, each in a database of its own. */
+export interface SharedPostgres {
+  /** Superuser, on the database `postgres`. */
+  readonly adminConnectionString: string;
+  /** Role `nudge`, on the template; nobody connects to it while databases are cloned from it. */
+  readonly connectionString: string;
+  /** The migrated database that every test database is a clone of. */
+  readonly template: string;
+  readonly clusterDir: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: SharedPostgres;
+  }
+}
+
+/**
+ * Starts one throw-away PostgreSQL for the whole run and migrates the template once. It is not
+ * durable (no fsync); tests that need durability or crash it start their own.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await createTempDir('postgres');
+  const { log, lines } = collectLog();
+  try {
+    const postgres = await startEmbeddedPostgres({
+      dataDir: dir.path,
+      log,
+      durable: false,
+      settings: { max_connections: '400', shared_buffers: '256MB', max_wal_size: '2GB' },
+    });
+    const template = 'nudge_template';
+    const connectionString = onDatabase(postgres.connectionString, template);
+    await prepareTemplate(postgres.adminConnectionString, template);
+    const { adminConnectionString, clusterDir } = postgres;
+    project.provide('postgres', { adminConnectionString, connectionString, template, clusterDir });
+    return async () => {
+      await postgres.stop();
+      await dir[Symbol.asyncDispose]();
+    };
+  } catch (error) {
+    await dir[Symbol.asyncDispose]();
+    throw new Error(`the test database did not start:\n${lines.slice(-20).join('\n')}`, { cause: error });
+  }
+}
+
+async function prepareTemplate(adminConnectionString: string, template: string): Promise<void> {
+  const admin = new pg.Client(adminConnectionString);
+  await admin.connect();
+  try {
+    await admin.query(`create database ${template} owner nudge`);
+  } finally {
+    await admin.end();
+  }
+}
+
+function onDatabase(connectionString: string, database: string): string {
+  const url = new URL(connectionString);
+  url.pathname = `/${database}`;
+  return url.href;
+}
