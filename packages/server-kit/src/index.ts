@@ -1,1 +1,95 @@
-export {};
+export {
+  type Admission,
+  type AdmissionOptions,
+  createAdmission,
+} from './auth/admission.ts';
+export {
+  AppDirectory,
+  type AppDirectoryOptions,
+  type DirectoryContent,
+} from './auth/app-directory.ts';
+export {
+  type AppKey,
+  type AppKeyKind,
+  minSecretBytes,
+} from './auth/app-key.ts';
+export type { Identity, ServerIdentity } from './auth/identity.ts';
+export { mintToken } from './auth/mint-token.ts';
+export {
+  createServerKeyVerifier,
+  hashServerSecret,
+  newServerKey,
+  type ServerKeyVerifier,
+} from './auth/server-key.ts';
+export {
+  createTokenVerifier,
+  type TokenVerifier,
+  type TokenVerifierOptions,
+} from './auth/token-verifier.ts';
+export { type Clock, systemClock } from './clock.ts';
+export {
+  type Config,
+  ConfigError,
+  type Environment,
+  readConfig,
+  readLimits,
+} from './config.ts';
+export {
+  type Issue,
+  isErrorCode,
+  NudgeError,
+  type NudgeErrorOptions,
+  toNudgeError,
+  toProblem,
+} from './errors.ts';
+export {
+  createHttpHost,
+  type HttpHost,
+  type HttpHostOptions,
+  type HttpTimeouts,
+} from './http/http-host.ts';
+export type { OpsOptions, ReadyCheck } from './http/ops-routes.ts';
+export { createOriginPolicy, type OriginPolicy } from './http/origin-policy.ts';
+export {
+  createPipeline,
+  type Pipeline,
+  type PipelineOptions,
+} from './http/pipeline.ts';
+export {
+  type Answer,
+  type BoundRoute,
+  bind,
+  type Handler,
+  type RawAnswer,
+  type RequestContext,
+} from './http/route-binding.ts';
+export { parseStrictJson } from './http/strict-json.ts';
+export { type MainOptions, runMain } from './lifecycle.ts';
+export {
+  createLogger,
+  type Logger,
+  type LoggerConfig,
+  type LogLevel,
+  logLevels,
+} from './log.ts';
+export { createMetrics, type MetricConfig, type Metrics } from './metrics.ts';
+export {
+  type Bus,
+  type BusMessage,
+  conversationTopic,
+  type Publication,
+  userTopic,
+} from './ports/bus.ts';
+export { MemoryBus } from './ports/memory/memory-bus.ts';
+export { MemoryRateLimiter } from './ports/memory/memory-rate-limiter.ts';
+export { MemorySessionRegistry } from './ports/memory/memory-session-registry.ts';
+export type {
+  RateDecision,
+  RateLimit,
+  RateLimiter,
+} from './ports/rate-limiter.ts';
+export { constantRouter, type Router } from './ports/router.ts';
+export type {
+  SessionRecord,
+  SessionRegistry,
+} from './ports/session-registry.ts';

@@ -1,0 +1,60 @@
+import type { LimitName, Limits, Route } from '@nudge/types';
+import type { Metrics } from '../metrics.ts';
+import type { RateLimit } from '../ports/rate-limiter.ts';
+import type { BoundRoute } from './route-binding.ts';
+
+/** Window of the rates in the limits (`…Per10Seconds`), ms. */
+const rateWindowMs = 10_000;
+
+/** A route with all that can be known before a request comes. */
+export interface Mounted {
+  readonly name: string;
+  readonly route: Route;
+  readonly handle: BoundRoute['handle'];
+  readonly paramNames: readonly string[];
+  /** Which segments of the path are parameters. */
+  readonly paramIndexes: readonly number[];
+  readonly limit: RateLimit;
+  readonly pointsText: string;
+  readonly ratePrefix: string;
+  readonly bodyLimit: LimitName;
+  readonly maxBodyBytes: number;
+  /** Counts an answer. @param seconds from the request's head to the answer */
+  observe(status: number, seconds: number): void;
+}
+
+/** Prepares a route under the limits in force. */
+export function mount({ name, route, handle }: BoundRoute, limits: Limits, metrics: Metrics): Mounted {
+  const segments = route.path.split('/');
+  const paramIndexes = [...segments.keys()].filter((index) => segments[index]?.startsWith('{'));
+  const bodyLimit = route.bodyLimit ?? 'httpBodyBytes';
+  const durations = new Map<number, { observe(seconds: number): void }>();
+  return {
+    name,
+    route,
+    handle,
+    paramIndexes,
+    paramNames: paramIndexes.map((index) => (segments[index] ?? '').slice(1, -1)),
+    limit: { points: limits[route.rate], windowMs: rateWindowMs },
+    pointsText: String(limits[route.rate]),
+    ratePrefix: `${route.rate}/`,
+    bodyLimit,
+    maxBodyBytes: limits[bodyLimit],
+    observe(status, seconds) {
+      let duration = durations.get(status);
+      if (duration === undefined) {
+        duration = metrics.http.labels(name, String(status));
+        durations.set(status, duration);
+      }
+      duration.observe(seconds);
+    },
+  };
+}
+
+/** The parameters of a target that matched the route, still percent-encoded. */
+export function rawParams({ paramIndexes }: Mounted, target: string): string[] {
+  if (paramIndexes.length === 0) return [];
+  const query = target.indexOf('?');
+  const segments = (query < 0 ? target : target.slice(0, query)).split('/');
+  return paramIndexes.map((index) => segments[index] ?? '');
+}

@@ -1,0 +1,219 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Limits } from '@nudge/types';
+import express from 'express';
+import type { Admission } from '../auth/admission.ts';
+import type { AppDirectory } from '../auth/app-directory.ts';
+import type { ServerKeyVerifier } from '../auth/server-key.ts';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { NudgeError, toNudgeError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { RateDecision, RateLimiter } from '../ports/rate-limiter.ts';
+import { clientAddress } from './client-address.ts';
+import { clientGoneStatus, Exchange } from './exchange.ts';
+import { type Mounted, mount, rawParams } from './mounted-route.ts';
+import { decodePart, parseQuery } from './query.ts';
+import { ClientGone, hasBody, readJsonBody } from './read-body.ts';
+import { createRequestIds } from './request-id.ts';
+import type { BoundRoute } from './route-binding.ts';
+import { RouteTree } from './route-tree.ts';
+import { validate } from './validate.ts';
+
+export interface PipelineOptions {
+  readonly tokens: TokenVerifier;
+  readonly serverKeys: ServerKeyVerifier;
+  readonly limiter: RateLimiter;
+  readonly limits: Limits;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly directory: Pick<AppDirectory, 'isFresh'>;
+  readonly clock?: Clock;
+  /** Asked for every request of a user after its token: ensures the user's row, refuses by throwing. */
+  readonly admit?: Admission;
+  /** Proxies in front that append to X-Forwarded-For. */
+  readonly trustProxy?: number;
+}
+
+/** The way of every request: id, authentication, rate limit, validation, admission, handler, answer or problem, metrics. */
+export interface Pipeline {
+  /** The routes as an Express router. */
+  router(routes: readonly BoundRoute[]): express.Router;
+  /** The routes as a plain listener, for what must be fast; all else goes to `fallback`. */
+  listener(hot: readonly BoundRoute[], fallback: RequestListener): RequestListener;
+  /** Answers with a problem document outside of any route. */
+  refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void;
+}
+
+/** One pipeline with two mounts: a request is judged in the same way whichever way it came in. */
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const pipeline = new RequestPipeline(options);
+  return {
+    router: (routes) => pipeline.router(routes),
+    listener: (hot, fallback) => pipeline.listener(hot, fallback),
+    refuse: (req, res, error) => pipeline.refuse(req, res, error),
+  };
+}
+
+class RequestPipeline {
+  readonly #options: PipelineOptions & { readonly clock: Clock };
+  readonly #requestId = createRequestIds();
+  #inFlight = 0;
+  #limiterFailedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PipelineOptions) {
+    this.#options = { ...options, clock: options.clock ?? systemClock };
+    options.metrics.gauge({
+      name: 'nudge_http_requests_in_flight',
+      help: 'HTTP requests being worked on',
+      collect: () => this.#inFlight,
+    });
+  }
+
+  router(routes: readonly BoundRoute[]): express.Router {
+    const router = express.Router({ caseSensitive: true, strict: true });
+    for (const bound of routes) {
+      const mounted = mount(bound, this.#options.limits, this.#options.metrics);
+      const path = bound.route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const method = bound.route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
+      router[method](path, (req, res) => this.#serve(mounted, req, res, rawParams(mounted, req.originalUrl), req.originalUrl));
+    }
+    return router;
+  }
+
+  listener(hot: readonly BoundRoute[], fallback: RequestListener): RequestListener {
+    const tree = new RouteTree<Mounted>();
+    for (const bound of hot) tree.add(bound.route.method, bound.route.path, mount(bound, this.#options.limits, this.#options.metrics));
+    return (req, res) => {
+      const target = req.url ?? '/';
+      const match = tree.match(req.method ?? '', target);
+      if (match === undefined) fallback(req, res);
+      else void this.#serve(match.value, req, res, match.params, target);
+    };
+  }
+
+  refuse(req: IncomingMessage, res: ServerResponse, error: unknown): void {
+    const exchange = new Exchange(this.#requestId(req.headers['x-request-id']), req, res, 'none', this.#options.log);
+    this.#fail(exchange, error);
+  }
+
+  /** Never rejects. */
+  async #serve(mounted: Mounted, req: IncomingMessage, res: ServerResponse, params: readonly string[], target: string): Promise<void> {
+    const { log, limits } = this.#options;
+    const startedAt = performance.now();
+    const exchange = new Exchange(this.#requestId(req.headers['x-request-id']), req, res, mounted.name, log);
+    let status: number;
+    if (this.#inFlight >= limits.requestsInFlight) {
+      status = exchange.refuse(new NudgeError('overloaded'));
+    } else {
+      this.#inFlight++;
+      try {
+        status = await this.#answer(mounted, exchange, params, target);
+      } catch (error) {
+        status = this.#fail(exchange, error);
+      }
+      this.#inFlight--;
+    }
+    const elapsedMs = performance.now() - startedAt;
+    mounted.observe(status, elapsedMs / 1000);
+    if (log.isLevelEnabled('debug')) exchange.log.debug({ status, elapsedMs }, 'answered');
+  }
+
+  async #answer(mounted: Mounted, exchange: Exchange, params: readonly string[], target: string): Promise<number> {
+    const { route } = mounted;
+    const { req } = exchange;
+    if (!this.#options.directory.isFresh())
+      throw new NudgeError('database_unavailable', {
+        detail: 'the keys of the apps could not be read',
+      });
+    const subject = this.#authenticate(mounted, exchange);
+    const decision = this.#consume(mounted, subject);
+    this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
+    const input = {
+      params: route.params && validate(route.params, named(mounted.paramNames, params), 'params'),
+      query: route.query && validate(route.query, parseQuery(target), 'query'),
+      body: undefined as unknown,
+    };
+    if (route.body !== undefined) {
+      const body = await readJsonBody(req, mounted.maxBodyBytes, this.#options.limits.jsonDepth, mounted.bodyLimit);
+      input.body = validate(route.body, body, 'body');
+    } else if (hasBody(req)) {
+      throw new NudgeError('invalid_request', {
+        detail: 'this route takes no body',
+      });
+    }
+    if (route.auth === 'user') {
+      const admitted = this.#options.admit?.(exchange.identity);
+      if (admitted !== undefined) await admitted;
+    }
+    return exchange.answer(await mounted.handle(input, exchange));
+  }
+
+  /** Whom the request is counted against. */
+  #authenticate({ route }: Mounted, exchange: Exchange): string {
+    if (route.auth === 'none') return `ip/${clientAddress(exchange.req, this.#options.trustProxy ?? 0)}`;
+    const credential = bearer(exchange.req.headers.authorization);
+    if (route.auth === 'user') {
+      const identity = this.#options.tokens.verify(credential);
+      exchange.identity = identity;
+      return `u/${identity.appId}/${identity.userId}`;
+    }
+    const server = this.#options.serverKeys.verify(credential);
+    exchange.server = server;
+    return `s/${server.kid}`;
+  }
+
+  #consume(mounted: Mounted, subject: string): RateDecision | undefined | Promise<RateDecision | undefined> {
+    try {
+      const decision = this.#options.limiter.consume(mounted.ratePrefix + subject, mounted.limit);
+      return decision instanceof Promise ? decision.catch((error: unknown) => this.#limiterFailed(error)) : decision;
+    } catch (error) {
+      return this.#limiterFailed(error);
+    }
+  }
+
+  /** A limiter out of order limits no one: sends and pulls go on while Redis is down. */
+  #limiterFailed(error: unknown): undefined {
+    const now = this.#options.clock.now();
+    if (now - this.#limiterFailedAt > 10_000) {
+      this.#limiterFailedAt = now;
+      this.#options.log.warn({ err: error }, 'the rate limiter failed: requests are not limited');
+    }
+    return undefined;
+  }
+
+  #judgeRate({ limit, pointsText, route }: Mounted, exchange: Exchange, decision: RateDecision | undefined): void {
+    if (decision === undefined) return;
+    exchange.limited(pointsText, decision);
+    if (decision.allowed) return;
+    const detail = `at most ${limit.points} requests in ${limit.windowMs / 1000} s (${route.rate})`;
+    throw new NudgeError('rate_limited', {
+      detail,
+      retryAfterMs: decision.resetMs,
+    });
+  }
+
+  #fail(exchange: Exchange, error: unknown): number {
+    if (error instanceof ClientGone) return clientGoneStatus;
+    const problem = toNudgeError(error);
+    if (problem.code === 'internal') exchange.log.error({ err: problem.cause ?? problem }, 'the request failed');
+    else if (problem.code === 'database_unavailable') exchange.log.warn({ err: problem }, 'the request failed');
+    return exchange.refuse(problem);
+  }
+}
+
+/** The credential of an `Authorization` header; empty when there is none. */
+function bearer(authorization: string | undefined): string {
+  if (authorization === undefined) return '';
+  if (authorization.length > 7 && (authorization.startsWith('Bearer ') || /^bearer /i.test(authorization)))
+    return authorization.slice(7).trim();
+  throw new NudgeError('token_missing', {
+    detail: 'Authorization must be "Bearer <token>"',
+  });
+}
+
+function named(names: readonly string[], values: readonly string[]): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const [i, name] of names.entries()) params[name] = decodePart(values[i] ?? '', 'params', false);
+  return params;
+}

@@ -1,0 +1,53 @@
+import { constants } from 'node:os';
+import type { Logger } from './log.ts';
+
+export interface MainOptions {
+  readonly log?: Logger;
+  /** How long the process may take to end after a signal, ms. */
+  readonly deadlineMs?: number;
+}
+
+/**
+ * The life of a process: start, wait for SIGINT or SIGTERM, dispose. Sets the exit code and lets the process end by itself; ends it at the
+ * deadline and on a second signal. A failure that no one caught is logged and stops the process too: no one knows its state.
+ */
+export async function runMain(start: () => Promise<AsyncDisposable>, options: MainOptions = {}): Promise<void> {
+  const { log, deadlineMs = 10_000 } = options;
+  const stop = Promise.withResolvers<void>();
+  let stopping = false;
+  const beginStop = () => {
+    stopping = true;
+    // Not cleared when all is disposed: something left open must not keep the process for ever.
+    setTimeout(() => {
+      log?.error({ deadlineMs }, 'did not stop within the deadline');
+      process.exit(1);
+    }, deadlineMs).unref();
+    stop.resolve();
+  };
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping) process.exit(128 + (constants.signals[signal] ?? 0));
+    log?.info({ signal }, 'stopping');
+    beginStop();
+  };
+  const onFailure = (error: unknown) => {
+    report(error, log, 'a failure that no one caught');
+    if (stopping) process.exit(1);
+    beginStop();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('uncaughtException', onFailure).on('unhandledRejection', onFailure);
+  try {
+    const running = await start();
+    await stop.promise;
+    await running[Symbol.asyncDispose]();
+  } catch (error) {
+    // Before it serves and after it stopped, a message holds no user's data, and whoever starts a server needs it.
+    report(error, log, `could not ${stopping ? 'stop' : 'start'}: ${error instanceof Error ? error.message : 'unknown reason'}`);
+    if (!stopping) beginStop();
+  }
+}
+
+function report(error: unknown, log: Logger | undefined, message: string): void {
+  if (log) log.fatal({ err: error }, message);
+  else console.error(message, error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,44 @@
+import type { LogName } from '@nudge/types';
+
+/**
+ * What travels between processes. `key`: a log has reached a seq (`direct`: push it past the coalescer's gap). `control`: the copies of
+ * a conversation's members and entries held elsewhere are out of date.
+ */
+export type BusMessage =
+  | {
+      readonly kind: 'key';
+      readonly log: LogName;
+      readonly seq: number;
+      readonly direct?: true;
+    }
+  | {
+      readonly kind: 'control';
+      readonly conversationId: string;
+      readonly memberVersion: number;
+      readonly head: number;
+    };
+
+/** A message for one topic. */
+export interface Publication {
+  readonly topic: string;
+  readonly message: BusMessage;
+}
+
+/**
+ * Carries keys and control messages between processes. Messages are hints: at most once each, in order per topic and publisher. A loss is
+ * announced to `onInterruption` listeners, who then ask the database. A listener that throws harms no other listener and no publisher.
+ */
+export interface Bus extends AsyncDisposable {
+  /** Resolves when the bus accepted all of `batch`; rejects when it could not, and then some may have been delivered. */
+  publish(batch: readonly Publication[]): Promise<void>;
+  /** Resolves when the subscription is in force: what is published from then on is heard. The result ends it. */
+  subscribe(topic: string, listener: (message: BusMessage) => void): Promise<() => void>;
+  /** Keys may have been lost: resync. The result removes the listener. */
+  onInterruption(listener: () => void): () => void;
+}
+
+/** Topic of one user: what this user's gateways hear. */
+export const userTopic = (appId: string, userId: string): string => `${appId}/u/${userId}`;
+
+/** Topic of one conversation: what those who watch or cache it hear. */
+export const conversationTopic = (appId: string, conversationId: string): string => `${appId}/c/${conversationId}`;

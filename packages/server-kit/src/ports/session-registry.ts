@@ -1,0 +1,31 @@
+import type { Presence, PresenceStatus } from '@nudge/types';
+
+/** One live session: a device of a user on a gateway. Times in ms since 1970. */
+export interface SessionRecord {
+  readonly appId: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  readonly sessionId: string;
+  readonly gatewayId: string;
+  readonly status: PresenceStatus;
+  readonly connectedAt: number;
+}
+
+/**
+ * Which device of which user is on which gateway. A record counts only while its gateway's lease is alive, so a crash cleans up by
+ * expiry. A gateway whose lease lapsed puts its sessions again.
+ */
+export interface SessionRegistry extends AsyncDisposable {
+  /** The gateway lives for `ttlMs` from now. */
+  renewLease(gatewayId: string, ttlMs: number): Promise<void>;
+  /** The gateway is gone, and its records with it. */
+  dropLease(gatewayId: string): Promise<void>;
+  /** Adds the session or replaces what is known of it. */
+  put(record: SessionRecord): Promise<void>;
+  /** Removes the session; answers when the user was last seen (now), ms since 1970. */
+  remove(appId: string, userId: string, sessionId: string): Promise<{ lastSeenAt: number }>;
+  /** The live sessions of a user, oldest first. */
+  sessionsOf(appId: string, userId: string): Promise<SessionRecord[]>;
+  /** One item per user, in the order asked: online if any live session is, else away if any is, else offline with `lastSeenAt` when known. */
+  presenceOf(appId: string, userIds: readonly string[]): Promise<Presence[]>;
+}
