@@ -1,0 +1,84 @@
+import { NudgeClient } from '@nudge/client';
+import type { Screen } from './screen.ts';
+
+/** A device of the demo: a client whose doings appear on the screen. */
+export class StageDevice {
+  readonly name: string;
+  readonly client: NudgeClient;
+  readonly #conversationId: string;
+  readonly #screen: Screen;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(options: { name: string; url: string; token: string; conversationId: string; screen: Screen }) {
+    const { name, url, token, conversationId, screen } = options;
+    this.name = name;
+    this.#conversationId = conversationId;
+    this.#screen = screen;
+    this.client = new NudgeClient({ url, token, deviceId: name, clientName: 'terminal demo' });
+    this.#listen();
+  }
+
+  #listen(): void {
+    const { client } = this;
+    const tell = (kind: Parameters<Screen['event']>[1], text: string) => this.#screen.event(this.name, kind, text);
+    client.on('connected', ({ resumed }) => tell('socket', resumed ? 'socket up, session resumed' : 'socket up'));
+    client.on('key', ({ log, seq }) => {
+      if (log === `c/${this.#conversationId}`) tell('key', `key: the log has reached ${seq}`);
+    });
+    client.on('pull', ({ log, after, count, code, ms }) => {
+      if (log !== `c/${this.#conversationId}`) return;
+      const asked = after === null ? 'newest page' : `after ${after}`;
+      tell('pull', `pull ${asked}: ${code ?? `${count} ${count === 1 ? 'entry' : 'entries'}`} in ${Math.round(ms)} ms`);
+    });
+    client.on('typing', ({ userId, active }) => tell('typing', active ? `${userId} is typing …` : `${userId} stopped typing`));
+    for (const event of ['entry', 'typing', 'connected'] as const) client.on(event, () => this.#wake());
+  }
+
+  /** Connects, watches, and has the conversation up to its present end. */
+  async join(): Promise<void> {
+    await this.client.connect();
+    await this.client.watch([this.#conversationId]);
+    this.client.open(this.#conversationId);
+    await this.until(() => this.client.cursor(this.#conversationId) !== null);
+  }
+
+  /** Sends and shows the seq it was given. */
+  async say(text: string): Promise<number> {
+    const { seq } = await this.client.send(this.#conversationId, { text });
+    this.#screen.event(this.name, 'send', `sends “${text}”: seq ${seq}`);
+    return seq;
+  }
+
+  /** Resolves when the device has everything up to `seq`. */
+  async has(seq: number): Promise<void> {
+    await this.until(() => (this.client.cursor(this.#conversationId) ?? 0) >= seq);
+  }
+
+  /** Resolves when `condition` holds; looks again whenever something happened. Rejects after 15 s. */
+  until(condition: () => boolean): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const look = () => {
+      if (!condition()) return;
+      done();
+      resolve();
+    };
+    const timeout = setTimeout(() => {
+      done();
+      reject(new Error(`${this.name}: nothing happened for 15 s; is the server still running?`));
+    }, 15_000);
+    const done = () => {
+      clearTimeout(timeout);
+      this.#waiting.delete(look);
+    };
+    this.#waiting.add(look);
+    look();
+    return promise;
+  }
+
+  #wake(): void {
+    // The client applies an entry before its cursor is readable to a listener of the same event.
+    queueMicrotask(() => {
+      for (const look of [...this.#waiting]) look();
+    });
+  }
+}

@@ -1,0 +1,28 @@
+import express from 'express';
+import type { DemoSession } from '../demo/demo-session.ts';
+import type { BrowserFile } from './browser-modules.ts';
+
+const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+
+/**
+ * The two-pane page at `/`. Its tokens are handed out only to requests that name this machine as their host: a page of another site that
+ * points a name of its own here (DNS rebinding) gets none.
+ */
+export function pageRouter(files: ReadonlyMap<string, BrowserFile>, session: () => DemoSession): express.Router {
+  const router = express.Router({ caseSensitive: true, strict: true });
+  for (const [path, { contentType, content }] of files) {
+    router.get(path, (_request, response) => {
+      response.set('Content-Security-Policy', "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; frame-ancestors 'none'; img-src data:");
+      response.set('Content-Type', contentType).set('Cache-Control', 'no-cache').send(content);
+    });
+  }
+  router.get('/demo/session.json', (request, response, next) => {
+    if (!loopback.test(request.headers.host ?? '')) {
+      next();
+      return;
+    }
+    const { conversationId, users } = session();
+    response.set('Cache-Control', 'no-store').json({ conversationId, users });
+  });
+  return router;
+}
