@@ -20,12 +20,12 @@ export interface TestDatabase extends AsyncDisposable {
   ): Promise<T[]>;
 }
 
-/** Clones the migrated template: about as fast as the copying of 8 MB. */
+/** Clones the migrated template: about 0.1 s. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const shared = inject('postgres');
   const name = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(shared.adminConnectionString, async (admin) => {
-    await admin.query(`create database ${name} template ${shared.template} owner nudge strategy file_copy`);
+    await admin.query(`create database ${name} template ${shared.template} owner nudge`);
   });
   const connectionString = onDatabase(shared.connectionString, name);
   const pool = new pg.Pool({ connectionString, max: 4, application_name: 'nudge-test-query' });

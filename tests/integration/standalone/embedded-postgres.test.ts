@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Child, startChild } from '../../support/process.ts';
-import { createTempDir } from '../../support/temp-dir.ts';
+import { createTempDir, type TempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const script = new URL('../../support/fixtures/embedded-postgres.ts', import.meta.url).pathname;
@@ -22,6 +22,28 @@ async function start(dataDir: string) {
   const [, json = ''] = await child.waitForLine(/^ready (.+)$/);
   const ready: Ready = JSON.parse(json);
   return { child, ...ready };
+}
+
+/** Stopped data of an earlier run that holds the word: a copy of it saves an initdb per test. */
+let prepared: TempDir;
+
+beforeAll(async () => {
+  prepared = await createTempDir('pg-prepared');
+  const { child, connectionString } = await start(prepared.path);
+  await using _child = child;
+  await query(connectionString, 'create table kept (word text)');
+  await query(connectionString, "insert into kept values ('kept')");
+  await child.kill('SIGTERM');
+});
+
+afterAll(async () => {
+  await prepared[Symbol.asyncDispose]();
+});
+
+async function earlierData(): Promise<TempDir> {
+  const dir = await createTempDir('pg');
+  await cp(prepared.path, dir.path, { recursive: true });
+  return dir;
 }
 
 async function query(connectionString: string, sql: string): Promise<pg.QueryResultRow[]> {
@@ -47,18 +69,13 @@ function alive(pid: number): boolean {
 const gone = (pid: number) => waitFor(`process ${pid} to end`, () => !alive(pid));
 const logged = (child: Child, text: string) => child.lines.some((line) => line.includes(text));
 
-async function remember(connectionString: string): Promise<void> {
-  await query(connectionString, 'create table kept (word text)');
-  await query(connectionString, "insert into kept values ('kept')");
-}
-
 const recall = async (connectionString: string) => (await query(connectionString, 'table kept'))[0]?.word;
 
 test('data survives a restart, with the same passwords and without another initdb', async () => {
   await using dir = await createTempDir('pg');
   const first = await start(dir.path);
   await using _first = first.child;
-  await remember(first.connectionString);
+  await query(first.connectionString, "create table kept as select 'kept' as word");
   await first.child.kill('SIGTERM');
   expect(alive(first.pid)).toBe(false);
   expect(first.child.lines.at(-1)).toBe('stopped');
@@ -71,7 +88,7 @@ test('data survives a restart, with the same passwords and without another initd
 });
 
 test('it is durable, private and listens on loopback only', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const { child, connectionString, adminConnectionString } = await start(dir.path);
   await using _child = child;
   const settings = await query(
@@ -102,7 +119,7 @@ test('it is durable, private and listens on loopback only', async () => {
 });
 
 test('search finds letters beyond ASCII', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const { child, connectionString } = await start(dir.path);
   await using _child = child;
   await query(connectionString, 'create extension pg_trgm');
@@ -111,7 +128,7 @@ test('search finds letters beyond ASCII', async () => {
 });
 
 test('a second start says that it is running already and does not harm the first', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const first = await start(dir.path);
   await using _first = first.child;
   await using second = await startChild({ script, args: [dir.path] });
@@ -133,10 +150,9 @@ test('of two first starts at the same moment one wins and one is refused', async
 });
 
 test('after kill -9 of node its server shuts down by itself, and the next start has the data', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const first = await start(dir.path);
   await using _first = first.child;
-  await remember(first.connectionString);
   await first.child.kill('SIGKILL');
   await gone(first.pid);
 
@@ -146,10 +162,9 @@ test('after kill -9 of node its server shuts down by itself, and the next start 
 });
 
 test('an orphaned server is stopped by the next start', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const first = await start(dir.path);
   await using _first = first.child;
-  await remember(first.connectionString);
   // The guard that would have ended the server belongs to the same group and dies with it.
   await first.child.killGroup('SIGKILL');
   expect(alive(first.pid)).toBe(true);
@@ -162,10 +177,9 @@ test('an orphaned server is stopped by the next start', async () => {
 });
 
 test('after kill -9 of node and server together the next start recovers', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const first = await start(dir.path);
   await using _first = first.child;
-  await remember(first.connectionString);
   process.kill(first.child.pid, 'SIGSTOP');
   process.kill(first.pid, 'SIGKILL');
   await first.child.killGroup('SIGKILL');
@@ -177,10 +191,9 @@ test('after kill -9 of node and server together the next start recovers', async 
 });
 
 test('a stale postmaster.pid whose pid now belongs to another process does not hinder', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const first = await start(dir.path);
   await using _first = first.child;
-  await remember(first.connectionString);
   const pidFile = join(dir.path, 'cluster', 'postmaster.pid');
   const content = await readFile(pidFile, 'utf8');
   await first.child.kill('SIGTERM');
@@ -201,10 +214,9 @@ test('a stale postmaster.pid whose pid now belongs to another process does not h
 });
 
 test('a crashed server is restarted on the same port, and committed data is there', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const { child, pid, connectionString } = await start(dir.path);
   await using _child = child;
-  await remember(connectionString);
   process.kill(pid, 'SIGKILL');
   await child.waitForLine(/^down$/);
   const [, successor] = await child.waitForLine(/^up (\d+)$/);
@@ -217,7 +229,7 @@ test('a crashed server is restarted on the same port, and committed data is ther
 });
 
 test('stopping while a restart is under way leaves nothing behind', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const { child, pid } = await start(dir.path);
   await using _child = child;
   process.kill(pid, 'SIGKILL');
@@ -229,7 +241,7 @@ test('stopping while a restart is under way leaves nothing behind', async () => 
 });
 
 test('an open transaction does not hold up the shutdown', async () => {
-  await using dir = await createTempDir('pg');
+  await using dir = await earlierData();
   const { child, connectionString } = await start(dir.path);
   await using _child = child;
   const client = new pg.Client(connectionString);
@@ -263,28 +275,20 @@ test('an initdb that was killed half way is redone', async () => {
 });
 
 test('lost credentials are replaced, the data stays', async () => {
-  await using dir = await createTempDir('pg');
-  const first = await start(dir.path);
-  await using _first = first.child;
-  await remember(first.connectionString);
-  await first.child.kill('SIGTERM');
-  await rm(join(dir.path, 'credentials.json'));
+  await using dir = await earlierData();
+  const credentials = join(dir.path, 'credentials.json');
+  const before = await readFile(credentials, 'utf8');
+  await rm(credentials);
 
   const second = await start(dir.path);
   await using _second = second.child;
-  expect(new URL(second.connectionString).password).not.toBe(new URL(first.connectionString).password);
+  expect(await readFile(credentials, 'utf8')).not.toBe(before);
   expect(await recall(second.connectionString)).toBe('kept');
 });
 
 test('a copy of the data beside the running original is a cluster of its own', async () => {
-  await using dir = await createTempDir('pg');
-  await using other = await createTempDir('pg-copy');
-  const first = await start(dir.path);
-  await using _first = first.child;
-  await remember(first.connectionString);
-  await first.child.kill('SIGTERM');
-  await cp(dir.path, other.path, { recursive: true });
-
+  await using dir = await earlierData();
+  await using other = await earlierData();
   const original = await start(dir.path);
   await using _original = original.child;
   const copy = await start(other.path);

@@ -45,14 +45,14 @@ const ROOT_CACHE = '/var/cache/nudge';
  */
 export async function prepareBinaries(options: PrepareOptions): Promise<PostgresBinaries> {
   const installed = await findInstalled();
-  if (await runsForAll(installed.dir, options.users)) return programs(installed.dir, installed.major);
+  if (await runsForAll(installed.dir, options.users)) return { ...programs(installed.dir), major: installed.major };
   const parent = runningAsRoot() ? ROOT_CACHE : options.copyInto;
   const copy = join(parent, `postgresql-${installed.version}-${process.platform}-${process.arch}`);
   if (!(await runsForAll(copy, options.users))) {
     options.log.info({ from: installed.dir, to: copy }, 'copying the PostgreSQL programs');
     await makeCopy(installed.dir, parent, copy);
   }
-  if (await runsForAll(copy, options.users)) return programs(copy, installed.major);
+  if (await runsForAll(copy, options.users)) return { ...programs(copy), major: installed.major };
   throw new EmbeddedPostgresError(
     'binaries_unusable',
     `The PostgreSQL programs run neither in ${installed.dir} nor in ${copy}. Run \`npm ci\` again; ` +
@@ -107,27 +107,27 @@ async function packageVersion(path: string): Promise<string> {
   throw new EmbeddedPostgresError('binaries_unusable', `${path} names no version. Run \`npm ci\` again.`);
 }
 
-function programs(dir: string, major: number): PostgresBinaries {
-  return { postgres: join(dir, 'bin', 'postgres'), initdb: join(dir, 'bin', 'initdb'), major };
+function programs(dir: string): Omit<PostgresBinaries, 'major'> {
+  return { postgres: join(dir, 'bin', 'postgres'), initdb: join(dir, 'bin', 'initdb') };
 }
 
-/** Asks both programs for their version: that loads every library they are linked with. */
+/** Asks both programs for their version, as every user: that loads all libraries. */
 async function runsForAll(
   dir: string,
   users: readonly (ServerUser | undefined)[],
 ): Promise<boolean> {
-  for (const user of users) {
-    for (const program of ['postgres', 'initdb']) {
-      try {
-        const { code } = await runTool(join(dir, 'bin', program), ['--version'], { cwd: '/', user });
-        if (code !== 0) return false;
-      } catch (error) {
-        if (!hasErrno(error, 'ENOENT', 'EACCES')) throw error;
-        return false;
-      }
-    }
+  const { postgres, initdb } = programs(dir);
+  const probes = users.flatMap((user) => [runs(postgres, user), runs(initdb, user)]);
+  return (await Promise.all(probes)).every(Boolean);
+}
+
+async function runs(program: string, user: ServerUser | undefined): Promise<boolean> {
+  try {
+    return (await runTool(program, ['--version'], { cwd: '/', user })).code === 0;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EACCES')) return false;
+    throw error;
   }
-  return true;
 }
 
 async function makeCopy(from: string, parent: string, to: string): Promise<void> {

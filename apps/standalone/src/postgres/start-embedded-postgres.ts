@@ -122,7 +122,8 @@ async function openCluster(dataDir: string, options: EmbeddedPostgresOptions): P
 
   if (await clusterExists(dir, await installedMajor())) {
     const user = await serverUserFor(dir);
-    const binaries = await prepareBinaries({ users: [user, creator], copyInto: dataDir, log });
+    const users = stored ? [user] : [user, creator];
+    const binaries = await prepareBinaries({ users, copyInto: dataDir, log });
     if (stored) return { dir, binaries, credentials: stored, user };
     await settleLeftovers(dir, options.stopDeadlines ?? DEFAULT_DEADLINES, log);
     log.warn({ dataDir }, 'the credentials are missing: setting new passwords');
