@@ -1,0 +1,107 @@
+import type { PageRead } from '../store/pull-store.ts';
+import type { PageReader, Reading, Source } from './page-reader.ts';
+import type { Tail } from './tail.ts';
+
+/** What a reader needs of a log before it can be answered. */
+export interface Floor {
+  /** The state must have reached this seq. */
+  readonly seq: number;
+  /** The state must be one that the primary had after tick `since`: when the reader named no seq, or one answer fell short already. */
+  readonly fresh: boolean;
+  /** Tick at which the floor became known. */
+  readonly since: number;
+}
+
+interface Flight {
+  /** Exclusive lower bound of what it reads into a tail that holds nothing. */
+  after: number;
+  target: number;
+  /** Tick at which it left; 0 while it waits. */
+  leftAt: () => number;
+  readonly landed: Promise<Reading>;
+  readonly resolve: (reading: Reading) => void;
+  readonly reject: (cause: unknown) => void;
+}
+
+interface Flights {
+  current: Flight | undefined;
+  next: Flight | undefined;
+}
+
+const NOT_YET = (): number => 0;
+
+/**
+ * Brings a tail up to the head, one read at a time and conversation. Whoever comes joins a flight only when its answer is certain to
+ * reach the own floor: the flight has not left yet, or left after the floor was known, or left for a seq that is no lower. Everyone
+ * else shares the next flight, which leaves when the current one has landed. A failure stays with those who were on board when it
+ * left; nothing of it is kept.
+ */
+export class TailRefresher {
+  readonly #reader: PageReader;
+  readonly #pageEntries: number;
+  readonly #flights = new Map<string, Flights>();
+
+  /** @param pageEntries entries read at most; a tail further behind than that starts anew */
+  constructor(reader: PageReader, pageEntries: number) {
+    this.#reader = reader;
+    this.#pageEntries = pageEntries;
+  }
+
+  /**
+   * @param after where a tail that holds nothing begins
+   * @returns what was read; the tail has taken it in. `undefined`: a joined flight failed, ask again
+   */
+  refresh(source: Source, tail: Tail, floor: Floor, after: number): Promise<Reading | undefined> {
+    const flights = this.#flights.get(tail.id) ?? { current: undefined, next: undefined };
+    this.#flights.set(tail.id, flights);
+    const { current, next } = flights;
+    if (current !== undefined && (tail.head !== undefined || after >= current.after) && reaches(current, floor, source.replicas.exist)) {
+      return current.landed.catch(() => undefined);
+    }
+    if (next !== undefined) {
+      next.target = Math.max(next.target, floor.seq);
+      next.after = Math.min(next.after, after);
+      return next.landed;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<Reading>();
+    const flight: Flight = { after, target: floor.seq, leftAt: NOT_YET, landed: promise, resolve, reject };
+    flights.next = flight;
+    if (current === undefined) void this.#fly(source, tail, flights);
+    return promise;
+  }
+
+  async #fly(source: Source, tail: Tail, flights: Flights): Promise<void> {
+    for (let flight = flights.next; flight !== undefined; flight = flights.next) {
+      flights.current = flight;
+      flights.next = undefined;
+      try {
+        const reading = await this.#read(source, tail, flight);
+        if (reading.rows !== undefined) tail.absorbPage(reading.rows, undefined, reading.origin);
+        flight.resolve(reading);
+      } catch (cause) {
+        flight.reject(cause);
+      }
+      flights.current = undefined;
+    }
+    this.#flights.delete(tail.id);
+  }
+
+  #read(source: Source, tail: Tail, flight: Flight): Promise<Reading> {
+    const read: PageRead = { conversationId: tail.id, kind: 'after', seq: tail.head ?? flight.after, limit: this.#pageEntries, userId: undefined };
+    if (source.replicas.exist) return this.#reader.one(source, read, flight.target);
+    const ticket = this.#reader.fromPrimary(source, read);
+    flight.leftAt = () => ticket.sentAt;
+    return ticket.answer;
+  }
+}
+
+/**
+ * A read of the primary that is sent after a floor became known reaches it. Through replicas a flight only reaches what it left for,
+ * so there the target decides.
+ */
+function reaches(flight: Flight, floor: Floor, throughReplicas: boolean): boolean {
+  if (!floor.fresh && flight.target >= floor.seq) return true;
+  if (throughReplicas) return false;
+  const leftAt = flight.leftAt();
+  return leftAt === 0 || leftAt > floor.since;
+}

@@ -1,0 +1,45 @@
+import { type Clock, conversationTopic, constantRouter, MemoryBus } from '@nudge/server-kit';
+import { EntriesService } from '../services/entries-service.ts';
+import { PageReader, type Source } from '../services/page-reader.ts';
+import { Replicas } from '../services/replicas.ts';
+import { Standings } from '../services/standings.ts';
+import { TailCache } from '../services/tail-cache.ts';
+import { TailRefresher } from '../services/tail-refresher.ts';
+import { Ticks } from '../services/ticks.ts';
+import type { PullStore } from '../store/pull-store.ts';
+
+/** Bounds small enough for a test to meet them. */
+export interface SmallLimits {
+  readonly tailEntries?: number;
+  readonly totalBytes?: number;
+  readonly pageEntries?: number;
+}
+
+/** The services of single pages over stores of the test's choice. */
+export function readerUnderTest(primary: PullStore, replicas: readonly PullStore[], clock: Clock, limits: SmallLimits = {}) {
+  const bus = new MemoryBus();
+  const ticks = new Ticks();
+  const replicaFailures: unknown[] = [];
+  const tail = { entries: limits.tailEntries ?? 8, bytes: 4096, membershipTrustMs: 5000 };
+  const cache = new TailCache({ bus, ticks, tail, totalBytes: limits.totalBytes ?? 1_000_000, onDeaf: () => undefined });
+  const source: Source = { primary, replicas: new Replicas(replicas, clock, 5000) };
+  const reader = new PageReader({
+    clock,
+    ticks,
+    replicaPatienceMs: 100,
+    pagesPerStatement: 4,
+    statementsInFlight: 2,
+    onReplicaFailure: (cause) => replicaFailures.push(cause),
+  });
+  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 4 });
+  const refresher = new TailRefresher(reader, limits.pageEntries ?? 5);
+  const router = constantRouter(source);
+  const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs: 2000 });
+  const control = (appId: string, conversationId: string, memberVersion: number, head: number): Promise<void> =>
+    bus.publish([{ topic: conversationTopic(appId, conversationId), message: { kind: 'control', conversationId, memberVersion, head } }]);
+  const dispose = async (): Promise<void> => {
+    await cache[Symbol.asyncDispose]();
+    await bus[Symbol.asyncDispose]();
+  };
+  return { bus, cache, source, router, reader, standings, refresher, entries, ticks, control, replicaFailures, [Symbol.asyncDispose]: dispose };
+}
