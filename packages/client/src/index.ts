@@ -1,1 +1,29 @@
-export {};
+export { type Backoff, backoffMs } from './backoff.ts';
+export { NudgeClient, type WatchAnswer } from './client.ts';
+export type { Clock } from './clock.ts';
+export type { FixedGateways } from './endpoints.ts';
+export { type LocalErrorCode, NudgeError } from './errors.ts';
+export type { ClientEvents } from './events.ts';
+export { stepLog } from './log-machine.ts';
+export {
+  cursorOf,
+  type DropReason,
+  initialLog,
+  type LogEffect,
+  type LogEvent,
+  type LogKind,
+  type LogPhase,
+  type LogState,
+  type LogStep,
+  type Positioned,
+  type Violation,
+} from './log-state.ts';
+export { type ClientOptions, defaultTuning, type Logger, type Tuning } from './options.ts';
+export type { PullReport } from './puller.ts';
+export type { ReadPosition } from './read-marks.ts';
+export type { SendAnswer, SendOptions } from './send.ts';
+export { socketIoTransport } from './socket-io-transport.ts';
+export { MemoryStorage, type Storage, type StoredState } from './storage.ts';
+export { FULL_SYNC_EVERY_MS, initialSync, type ListedHead, type SyncEffect, type SyncEvent, type SyncState, type SyncStep, stepSync } from './sync-machine.ts';
+export type { GetToken } from './tokens.ts';
+export type { Connection, ConnectionHandlers, ConnectRequest, Transport } from './transport.ts';

@@ -1,0 +1,249 @@
+import type { Entry, FeedItem, Head, LogName, SyncAnswer } from '@nudge/types';
+import { type Backoff, backoffMs, RECONNECT_BACKOFF, REQUEST_BACKOFF } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import { asNudgeError, NudgeError } from './errors.ts';
+import type { Http } from './http.ts';
+import { stepLog } from './log-machine.ts';
+import { cursorOf, type DropReason, initialLog, type LogEffect, type LogEvent, type LogState } from './log-state.ts';
+import { type Item, Puller, type PullerOptions, type PullReport } from './puller.ts';
+import { type Flight, type PendingHeads, type PendingPull, PullQueue, type PullQueueOptions } from './pull-queue.ts';
+import type { Storage } from './storage.ts';
+import { initialSync, type SyncEffect, type SyncEvent, type SyncState, stepSync } from './sync-machine.ts';
+
+/** What the driver tells the outside. */
+export interface SyncObserver {
+  entry(conversationId: string, entry: Entry): void;
+  feed(item: FeedItem): void;
+  head(head: Head): void;
+  pull(report: PullReport): void;
+  /** The entries that follow begin a new range: a hole lies before `from`. */
+  range(conversationId: string, from: number): void;
+  dropped(log: LogName, reason: DropReason): void;
+  /** Nothing known is missing: every log has what was heard of it and the list of conversations was read to its end. */
+  current(): void;
+  error(error: NudgeError, log: LogName | undefined): void;
+}
+
+export interface SyncDriverDeps {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly storage: Storage;
+  readonly observer: SyncObserver;
+  /** Base address of the pull side. */
+  readonly syncBase: () => string;
+  /** Conversations of the list that a round starts by itself, newest first. */
+  readonly startLogs: number;
+  readonly limits: PullerOptions & PullQueueOptions;
+}
+
+/** Carries out what the machines ask for: requests, timers, storage, news. Every rule is in the machines. */
+export class SyncDriver {
+  readonly #deps: SyncDriverDeps;
+  readonly #queue: PullQueue;
+  readonly #logs = new Map<LogName, LogState>();
+  readonly #busy = new Set<LogName>();
+  readonly #timers = new Set<() => void>();
+  /** Waits that began in this turn, by what they wait for: what failed together is repeated together, in one request. */
+  readonly #waits = new Map<string, { log: LogName; ticket: number }[]>();
+  #cancelDue: (() => void) | undefined;
+  #sync: SyncState;
+  #depth = 0;
+  #wasCurrent = false;
+  #closed = false;
+
+  constructor(deps: SyncDriverDeps) {
+    this.#deps = deps;
+    this.#sync = initialSync({ epoch: null, since: null }, deps.startLogs);
+    const sink = {
+      epoch: () => this.#sync.epoch,
+      onEpoch: (seen: number, asked: number | null) => this.sync({ type: 'epoch', seen, asked }),
+      onLog: (log: LogName, event: LogEvent<Item>) => this.log(log, event),
+      onHeads: (heads: PendingHeads, answer: NonNullable<SyncAnswer['heads']>, serverTime: string) => this.#heads(heads, answer, serverTime),
+      onHeadsFailed: ({ ticket }: PendingHeads, error: NudgeError) => {
+        const { retryable, retryAfterMs } = error;
+        deps.observer.error(error, undefined);
+        this.sync({ type: 'failed', ticket, retryable, random: deps.random(), ...after(retryAfterMs) });
+      },
+      onSplit: (pulls: readonly PendingPull[]) => {
+        for (const pull of pulls) this.#queue.pull({ ...pull, alone: true });
+      },
+      onReport: deps.observer.pull,
+      onError: deps.observer.error,
+    };
+    const puller = new Puller(deps.http, deps.syncBase, sink, deps.limits, deps.clock.now);
+    const fly = (flight: Flight) => puller.fly(flight).catch((error: unknown) => deps.observer.error(asNudgeError(error), undefined));
+    this.#queue = new PullQueue(fly, deps.limits);
+  }
+
+  /** Takes over what the device stored. Call once, before anything is heard. */
+  async restore(): Promise<void> {
+    const { epoch, since, cursors } = await this.#deps.storage.load();
+    this.#sync = initialSync({ epoch, since }, this.#deps.startLogs);
+    for (const [log, cursor] of cursors) this.#logs.set(log, initialLog(kindOf(log), cursor));
+  }
+
+  /** Makes the user's feed one of the logs every round asks for. */
+  follow(feed: LogName): void {
+    if (!this.#logs.has(feed)) this.#logs.set(feed, initialLog('feed'));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelDue?.();
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+  }
+
+  get epoch(): number | null {
+    return this.#sync.epoch;
+  }
+
+  state(log: LogName): LogState {
+    return this.#logs.get(log) ?? initialLog(kindOf(log));
+  }
+
+  /** The life of a log now. The log is kept from here on, so that a drop counts even while nothing is held of it. */
+  life(log: LogName): number {
+    const state = this.state(log);
+    this.#logs.set(log, state);
+    return state.life;
+  }
+
+  /** Puts an event to the machine of one log. Logs of a kind this version does not know are ignored. */
+  log(log: LogName, event: LogEvent<Item>): void {
+    if (this.#closed || !(log.startsWith('c/') || log.startsWith('u/'))) return;
+    const before = this.state(log);
+    const { state, effects } = stepLog(before, event);
+    if (state === before) return;
+    this.#logs.set(log, state);
+    if (state.phase === 'starting' || state.phase === 'pulling' || state.phase === 'waiting') this.#busy.add(log);
+    else this.#busy.delete(log);
+    this.#perform(() => {
+      for (const effect of effects) this.#logEffect(log, effect, before, state);
+    });
+  }
+
+  /** Puts an event to the machine over all logs. */
+  sync(event: SyncEvent): void {
+    if (this.#closed) return;
+    const { state, effects } = stepSync(this.#sync, event);
+    this.#sync = state;
+    this.#perform(() => {
+      for (const effect of effects) this.#syncEffect(effect);
+    });
+  }
+
+  /** Runs effects, which may put further events; whether all is current is judged once, after the outermost. */
+  #perform(effects: () => void): void {
+    this.#depth++;
+    try {
+      effects();
+    } finally {
+      this.#depth--;
+    }
+    if (this.#depth > 0) return;
+    const current = this.#busy.size === 0 && this.#sync.round.phase === 'idle' && this.#sync.since !== null;
+    if (current === this.#wasCurrent) return;
+    this.#wasCurrent = current;
+    if (current) this.#deps.observer.current();
+  }
+
+  #logEffect(log: LogName, effect: LogEffect<Item>, before: LogState, state: LogState): void {
+    const { observer, storage } = this.#deps;
+    switch (effect.type) {
+      case 'pull':
+        return this.#queue.pull({ log, ticket: effect.ticket, after: effect.after, min: effect.min });
+      case 'apply':
+        return this.#apply(log, effect, cursorOf(before) ?? 0, state.phase === 'idle');
+      case 'drop':
+        this.#queue.forget(log);
+        storage.drop(log);
+        return observer.dropped(log, effect.reason);
+      case 'wait': {
+        const { ticket, attempt, afterMs } = effect;
+        return this.#waitLog(log, ticket, attempt, afterMs);
+      }
+      case 'violation':
+        return observer.error(new NudgeError('bad_answer', `a page of ${log} breaks the contract: ${effect.kind}`, { retryable: true }), log);
+    }
+  }
+
+  #apply(log: LogName, { items, cursor, newRange }: Extract<LogEffect<Item>, { type: 'apply' }>, before: number, complete: boolean): void {
+    const { observer, storage } = this.#deps;
+    if (kindOf(log) === 'feed') {
+      const news = items.filter((item): item is Extract<Item, { subject: string }> => typeof item['subject'] === 'string');
+      storage.append(log, [], cursor, false);
+      for (const { seq: _version, ...item } of news) observer.feed(item);
+      return this.sync({ type: 'feed', after: before, complete, items: news });
+    }
+    const entries = items.filter((item): item is Entry => 'type' in item);
+    storage.append(log, entries, cursor, newRange);
+    const [first] = entries;
+    if (newRange && first !== undefined) observer.range(log.slice(2), first.seq);
+    for (const entry of entries) observer.entry(log.slice(2), entry);
+  }
+
+  #syncEffect(effect: SyncEffect): void {
+    switch (effect.type) {
+      case 'syncLogs':
+        for (const log of [...this.#logs.keys()]) this.log(log, { type: 'sync' });
+        return;
+      case 'dropLogs':
+        for (const log of [...this.#logs.keys()]) this.log(log, { type: 'epochChanged' });
+        return;
+      case 'heads':
+        return this.#queue.heads({ ticket: effect.ticket, since: effect.since, page: effect.page });
+      case 'log':
+        return this.log(`c/${effect.conversationId}`, effect.event);
+      case 'schedule':
+        this.#cancelDue?.();
+        this.#cancelDue = this.#deps.clock.after(effect.inMs, () => this.sync({ type: 'due' }));
+        return;
+      case 'wait': {
+        const { ticket, attempt, afterMs } = effect;
+        return this.#wait(RECONNECT_BACKOFF, attempt, afterMs, () => this.sync({ type: 'retry', ticket }));
+      }
+      case 'save':
+        return this.#deps.storage.saveSync({ epoch: effect.epoch, since: effect.since });
+    }
+  }
+
+  #heads({ ticket }: PendingHeads, { items, nextCursor }: NonNullable<SyncAnswer['heads']>, serverTime: string): void {
+    if (ticket !== this.#sync.ticket) return;
+    for (const head of items) this.#deps.observer.head(head);
+    this.sync({ type: 'heads', ticket, items, nextCursor: nextCursor ?? null, serverTime, random: this.#deps.random() });
+  }
+
+  #waitLog(log: LogName, ticket: number, attempt: number, afterMs: number | undefined): void {
+    const key = `${attempt} ${afterMs ?? ''}`;
+    const waiting = this.#waits.get(key);
+    if (waiting !== undefined) {
+      waiting.push({ log, ticket });
+      return;
+    }
+    const together = [{ log, ticket }];
+    this.#waits.set(key, together);
+    queueMicrotask(() => this.#waits.delete(key));
+    this.#wait(REQUEST_BACKOFF, attempt, afterMs, () => {
+      for (const each of together) this.log(each.log, { type: 'retry', ticket: each.ticket });
+    });
+  }
+
+  #wait(backoff: Backoff, attempt: number, afterMs: number | undefined, then: () => void): void {
+    const { clock, random } = this.#deps;
+    const cancel = clock.after(backoffMs(backoff, attempt, random(), afterMs), () => {
+      this.#timers.delete(cancel);
+      then();
+    });
+    this.#timers.add(cancel);
+  }
+}
+
+function kindOf(log: LogName): 'entries' | 'feed' {
+  return log.startsWith('u/') ? 'feed' : 'entries';
+}
+
+function after(retryAfterMs: number | undefined): { afterMs?: number } {
+  return retryAfterMs === undefined ? {} : { afterMs: retryAfterMs };
+}
