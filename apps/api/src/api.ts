@@ -1,0 +1,126 @@
+import type { AppDirectory, BoundRoute, Bus, Clock, Logger, Metrics, ReadyCheck, Router } from '@nudge/server-kit';
+import { systemClock } from '@nudge/server-kit';
+import { createRoutes, type Limits } from '@nudge/types';
+import type express from 'express';
+import type { ApiConfig } from './config.ts';
+import { createOpenApiDocument } from './openapi/document.ts';
+import { coldRoutes, hotRoutes } from './routes/index.ts';
+import { docsRouter } from './routes/openapi/docs.ts';
+import { Users } from './services/admin/users.ts';
+import { Appender } from './services/appender/appender.ts';
+import type { CallFailure } from './services/batching/batcher.ts';
+import { Conversations } from './services/conversations/conversations.ts';
+import { Memberships } from './services/conversations/memberships.ts';
+import { UsersNamed } from './services/conversations/users-named.ts';
+import { type Failpoints, noFailpoints } from './services/failpoints.ts';
+import { FeedWriter } from './services/feed/feed-writer.ts';
+import { Dispatcher } from './services/gateways/dispatcher.ts';
+import { ContentSecrets } from './services/messages/content-secrets.ts';
+import { Messages } from './services/messages/messages.ts';
+import { EffectRunner } from './services/outbox/effects.ts';
+import { OutboxCleaner } from './services/outbox/outbox-cleaner.ts';
+import { MemberCache } from './services/publisher/member-cache.ts';
+import { Publisher } from './services/publisher/publisher.ts';
+import { ReadPositions } from './services/read-positions/read-positions.ts';
+import { Sweeper } from './services/sweeper/sweeper.ts';
+import type { ConversationStore } from './store/conversation-store.ts';
+import type { UserStore } from './store/user-store.ts';
+
+/** The databases as the API sees them: `createApiStores(pool)`. */
+export interface ApiStores {
+  /** Which database holds a conversation. */
+  readonly router: Router<ConversationStore>;
+  /** All of them, each with an outbox to sweep. */
+  readonly databases: readonly ConversationStore[];
+  readonly users: UserStore;
+  readonly classify: (error: unknown) => CallFailure;
+  /** Whether the primary answers. */
+  readonly ping: () => Promise<boolean>;
+}
+
+/** What an API is composed of. A test swaps a port here. */
+export interface ApiDeps {
+  readonly config: ApiConfig;
+  readonly limits: Limits;
+  readonly stores: ApiStores;
+  readonly bus: Bus;
+  readonly directory: AppDirectory;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  readonly failpoints?: Failpoints;
+}
+
+export interface Api extends AsyncDisposable {
+  /** Routes for the listener that skips Express. */
+  readonly hot: readonly BoundRoute[];
+  readonly routes: readonly BoundRoute[];
+  /** Documents and pages. */
+  readonly extra: readonly express.Router[];
+  readonly ready: ReadyCheck;
+  /** Begins to sweep the outbox. */
+  start(): Promise<void>;
+}
+
+/**
+ * The write side: conversations, members, sends, read positions, the integrator's routes. Disposing finishes what was begun (the HTTP
+ * server must have stopped taking requests before): every send is answered, every key published, every finished outbox row deleted.
+ */
+export function createApi(deps: ApiDeps): Api {
+  const { config, limits, stores, bus, directory, metrics, log, clock = systemClock, failpoints = noFailpoints } = deps;
+  const { router, users, classify } = stores;
+
+  const members = new MemberCache({
+    load: (conversationId) => router.route(conversationId).pool.memberList(conversationId),
+    capacity: config.cachedMembers,
+  });
+  const publisher = new Publisher({ bus, members, pace: config.pace, clock });
+  const cleaner = new OutboxCleaner({
+    remove: (rows) => removeByDatabase(router, rows),
+    clock,
+    log,
+    delayMs: config.outboxDelayMs,
+    maxRows: 500,
+  });
+  const effects = new EffectRunner({ publisher, feeds: new FeedWriter({ router, users }), cleaner, failpoints, log });
+  const appender = new Appender({ router, effects, classify, limits, failpoints, maxBatch: config.maxBatch });
+  const readPositions = new ReadPositions({ router, effects, classify, limits, maxBatch: config.maxBatch });
+  const usersNamed = new UsersNamed(users, limits);
+  const services = {
+    conversations: new Conversations({ router, effects, usersNamed, limits }),
+    memberships: new Memberships({ router, appender, effects, usersNamed, clock }),
+    messages: new Messages({ appender, secrets: new ContentSecrets(users), limits, clock }),
+    readPositions,
+    users: new Users({ users, directory, limits, clock }),
+    dispatcher: new Dispatcher({ ...config, ttlSeconds: config.gatewaysTtlSeconds }),
+  };
+  const sweepers = stores.databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
+  metrics.gauge({ name: 'nudge_appends_unanswered', help: 'Appends waiting or in flight', collect: () => appender.unanswered });
+
+  const routes = createRoutes(limits);
+  return {
+    hot: hotRoutes(routes, services),
+    routes: coldRoutes(routes, services),
+    extra: [docsRouter(() => createOpenApiDocument({ limits, version: config.version }))],
+    ready: { name: 'database', check: () => stores.ping() },
+    start: async () => {
+      for (const sweeper of sweepers) sweeper.start();
+    },
+    async [Symbol.asyncDispose]() {
+      const swept = Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));
+      await Promise.all([appender.idle(), readPositions.idle()]);
+      await publisher.drain();
+      await effects.idle();
+      await cleaner.flush();
+      await swept;
+    },
+  };
+}
+
+async function removeByDatabase(
+  router: Router<ConversationStore>,
+  rows: readonly { readonly conversationId: string; readonly id: string }[],
+): Promise<void> {
+  const groups = Map.groupBy(rows, (row) => router.route(row.conversationId).pool);
+  await Promise.all([...groups].map(([store, own]) => store.deleteOutbox(own)));
+}

@@ -1,0 +1,14 @@
+import { type BoundRoute, bind } from '@nudge/server-kit';
+import type { Routes } from '@nudge/types';
+import type { ApiServices } from '../services.ts';
+
+/** Stands for the caller in the path. A user whose id is `me` can leave, but cannot be removed by others under that name. */
+const SELF = 'me';
+
+export function removeMember(routes: Routes, { memberships }: ApiServices): BoundRoute {
+  return bind('removeMember', routes.removeMember, async ({ params }, { identity }) => {
+    const actor = { appId: identity.appId, userId: identity.userId, conversationId: params.conversationId };
+    const own = params.userId === SELF || params.userId === identity.userId;
+    return { status: 200, body: { ...(await (own ? memberships.leave(actor) : memberships.remove(actor, params.userId))) } };
+  });
+}

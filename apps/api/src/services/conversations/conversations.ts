@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { NudgeError, type Router } from '@nudge/server-kit';
+import type { Conversation, Limits, Member } from '@nudge/types';
+import type { ConversationRow, ConversationStore } from '../../store/conversation-store.ts';
+import type { EffectRunner } from '../outbox/effects.ts';
+import { type ConversationRequest, draftConversation } from './draft.ts';
+import type { UsersNamed } from './users-named.ts';
+
+/** Up to this many first members have learned of a conversation when its creator is answered; more learn of it right after. */
+const FEEDS_BEFORE_ANSWER = 100;
+
+export interface ConversationsOptions {
+  readonly router: Router<ConversationStore>;
+  readonly effects: EffectRunner;
+  readonly usersNamed: UsersNamed;
+  readonly limits: Pick<Limits, 'metadataBytes' | 'pageEntries'>;
+}
+
+/** Creates conversations and shows them to their members. */
+export class Conversations {
+  readonly #options: ConversationsOptions;
+
+  constructor(options: ConversationsOptions) {
+    this.#options = options;
+  }
+
+  /** As `create`, for a creator that somebody else names: throws `user_unknown` when it does not exist. */
+  async createFor(appId: string, creatorId: string, request: ConversationRequest): Promise<{ created: boolean; conversation: Conversation }> {
+    await this.#options.usersNamed.mustExist(appId, [creatorId]);
+    return this.create(appId, creatorId, request);
+  }
+
+  /** Creates the conversation, or answers the one that the same request created before, which the creator sees again if it was hidden. */
+  async create(appId: string, creatorId: string, request: ConversationRequest): Promise<{ created: boolean; conversation: Conversation }> {
+    const { router, effects, usersNamed, limits } = this.#options;
+    const { derived, ...draft } = draftConversation(appId, creatorId, request, limits);
+    const store = router.route(draft.id).pool;
+    // A repeated request must not fail for what has changed since the first: who exists already is not judged again.
+    const exists = derived && (await store.standing({ appId, conversationId: draft.id, userId: creatorId })) !== null;
+    if (!exists) {
+      await usersNamed.mustExist(appId, draft.members);
+      await usersNamed.mustHaveRoom(appId, [creatorId, ...draft.members]);
+    }
+    const outboxId = randomUUID();
+    const { created, conversation, current, shown } = await store.create({ ...draft, appId, createdBy: creatorId, outboxId });
+    if (conversation.appId !== appId || !current) throw new NudgeError('not_found');
+    if (created) {
+      const { id, memberVersion, memberCount, lastSeq } = conversation;
+      const applied = effects.settle(
+        { conversationId: id, id: outboxId },
+        { heads: [{ appId, conversationId: id, seq: lastSeq, memberVersion, membersChanged: false }], firstMembersOf: id },
+      );
+      if (memberCount <= FEEDS_BEFORE_ANSWER) await applied;
+    } else if (shown) {
+      await effects.perform({ heads: [], hidden: [{ appId, conversationId: conversation.id, userId: creatorId, hiddenSeq: null }] }).applied;
+    }
+    return { created, conversation: view(conversation) };
+  }
+
+  /** The conversation as its member sees it; throws `not_found` for anybody else. */
+  async get(appId: string, conversationId: string, userId: string): Promise<Conversation> {
+    return view(await this.#standing(appId, conversationId, userId));
+  }
+
+  /** Current members by user id, after `cursor`. `version` is the one before the page was read: a copy is good if it has not moved. */
+  async members(
+    appId: string,
+    conversationId: string,
+    userId: string,
+    page: { readonly cursor: string | undefined; readonly limit: number | undefined },
+  ): Promise<{ items: Member[]; version: number; nextCursor: string | null }> {
+    const { memberVersion } = await this.#standing(appId, conversationId, userId);
+    const limit = page.limit ?? Math.min(50, this.#options.limits.pageEntries);
+    const rows = await this.#options.router.route(conversationId).pool.memberPage(conversationId, page.cursor ?? null, limit + 1);
+    const items = rows.slice(0, limit).map((row) => ({ userId: row.userId, role: row.role, joinedSeq: row.joinedSeq }));
+    return { items, version: memberVersion, nextCursor: rows.length > limit ? (items.at(-1)?.userId ?? null) : null };
+  }
+
+  async #standing(appId: string, conversationId: string, userId: string): Promise<ConversationRow> {
+    const standing = await this.#options.router.route(conversationId).pool.standing({ appId, conversationId, userId });
+    if (standing === null || !standing.current) throw new NudgeError('not_found');
+    return standing.conversation;
+  }
+}
+
+function view(row: ConversationRow): Conversation {
+  const { id, type, title, metadata, history, createdBy, createdAt, memberCount, lastSeq, oldestSeq } = row;
+  return { id, type, title, metadata, history, createdBy, createdAt, memberCount, lastSeq, oldestSeq };
+}

@@ -1,0 +1,34 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { UserStore } from '../../store/user-store.ts';
+
+/**
+ * The secret with which an app's contents are compared. It is kept with the app in the database, so that every instance and every restart
+ * has the same; it never changes, because stored hashes are compared with it for ever.
+ */
+export class ContentSecrets {
+  readonly #users: Pick<UserStore, 'contentSecret'>;
+  readonly #known = new Map<string, KeyObject>();
+  readonly #flights = new Map<string, Promise<KeyObject>>();
+
+  constructor(users: Pick<UserStore, 'contentSecret'>) {
+    this.#users = users;
+  }
+
+  /** Synchronous once known. `appId` is that of a verified token: there are as many as there are apps. */
+  of(appId: string): KeyObject | Promise<KeyObject> {
+    return this.#known.get(appId) ?? this.#flights.get(appId) ?? this.#load(appId);
+  }
+
+  #load(appId: string): Promise<KeyObject> {
+    const flight = this.#users
+      .contentSecret(appId)
+      .then((secret) => {
+        const key = createSecretKey(Buffer.from(secret, 'base64url'));
+        this.#known.set(appId, key);
+        return key;
+      })
+      .finally(() => this.#flights.delete(appId));
+    this.#flights.set(appId, flight);
+    return flight;
+  }
+}

@@ -1,0 +1,78 @@
+import type { Logger } from '@nudge/server-kit';
+import type { MemberPair } from '../../store/conversation-store.ts';
+import type { Failpoints } from '../failpoints.ts';
+import type { FeedWriter, HiddenConversation, ReadPosition } from '../feed/feed-writer.ts';
+import type { FeedChange, HeadChange, Publisher } from '../publisher/publisher.ts';
+import type { OutboxCleaner, OutboxKey } from './outbox-cleaner.ts';
+
+/** What follows from a committed call: logs to announce, feeds to write and to announce. An outbox row stands for it until it is done. */
+export interface Effects {
+  readonly heads: readonly HeadChange[];
+  /** Users whose own membership changed. */
+  readonly members?: readonly MemberPair[];
+  /** A conversation whose first members are to learn of it. */
+  readonly firstMembersOf?: string;
+  readonly reads?: readonly ReadPosition[];
+  readonly hidden?: readonly HiddenConversation[];
+}
+
+/** Both ends of performing effects. `applied`: the feeds have been written. `done`: everything has been announced as well. */
+export interface Performance {
+  readonly applied: Promise<void>;
+  readonly done: Promise<void>;
+}
+
+export interface EffectRunnerOptions {
+  readonly publisher: Publisher;
+  readonly feeds: FeedWriter;
+  readonly cleaner: OutboxCleaner;
+  readonly failpoints: Failpoints;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+/** Performs effects: at once after the commit, or later for a row that a crash left behind. */
+export class EffectRunner {
+  readonly #options: EffectRunnerOptions;
+  readonly #open = new Set<Promise<void>>();
+
+  constructor(options: EffectRunnerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Performs the effects of a call that has just committed and has its outbox row deleted after the last of them. Resolves when the
+   * feeds have been written. Never rejects: what fails here is in the row, and the sweeper does it again.
+   */
+  settle(row: OutboxKey, effects: Effects): Promise<void> {
+    const { cleaner, failpoints, log } = this.#options;
+    failpoints.hit('before-publish');
+    const { applied, done } = this.perform(effects);
+    const settled = done.then(
+      () => cleaner.done(row),
+      (error: unknown) => log.warn({ err: error, conversationId: row.conversationId }, 'an outbox row stays for the sweeper'),
+    );
+    this.#open.add(settled);
+    void settled.then(() => this.#open.delete(settled));
+    return applied.catch((error: unknown) => log.warn({ err: error, conversationId: row.conversationId }, 'feeds were not written in time'));
+  }
+
+  /** Performs the effects; both promises reject when something could not be done. Doing it twice does no harm. */
+  perform(effects: Effects): Performance {
+    const { publisher, feeds } = this.#options;
+    const announced = publisher.announce(effects.heads);
+    const writes: Promise<FeedChange[]>[] = [];
+    if (effects.members !== undefined && effects.members.length > 0) writes.push(feeds.members(effects.members));
+    if (effects.firstMembersOf !== undefined) writes.push(feeds.firstMembers(effects.firstMembersOf));
+    if (effects.reads !== undefined && effects.reads.length > 0) writes.push(feeds.reads(effects.reads));
+    if (effects.hidden !== undefined && effects.hidden.length > 0) writes.push(feeds.hidden(effects.hidden));
+    if (writes.length === 0) return { applied: Promise.resolve(), done: announced };
+    const written = Promise.all(writes);
+    const told = written.then((changes) => publisher.announceFeeds(changes.flat()));
+    return { applied: written.then(() => undefined), done: Promise.all([announced, told]).then(() => undefined) };
+  }
+
+  /** Resolves when everything begun has been done or has failed. */
+  async idle(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all([...this.#open]);
+  }
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import type { OutboxRow } from '../../store/conversation-store.ts';
+import type { Effects } from './effects.ts';
+
+const triple = <Last extends z.ZodType>(last: Last) => z.tuple([z.string(), z.string(), last]);
+
+const payloadSchemas = {
+  append: z.object({
+    heads: z.array(triple(z.int())),
+    members: z.array(triple(z.string())).optional(),
+    created: z.string().optional(),
+  }),
+  read: z.object({ reads: z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])) }),
+  hide: z.object({ hidden: z.array(z.tuple([z.string(), z.string(), z.string(), z.int().nullable()])) }),
+};
+
+/** What an outbox row says is to be done. The version of a membership is not in it: it is read when the row is worked on. */
+export type RowEffects = Omit<Effects, 'heads'> & {
+  readonly heads: readonly { readonly appId: string; readonly conversationId: string; readonly seq: number; readonly membersChanged: boolean }[];
+};
+
+/** Reads a row as the database functions write it; throws for a kind or a form that this version does not know. */
+export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffects {
+  if (row.kind === 'append') {
+    const { heads, members = [], created } = payloadSchemas.append.parse(row.payload);
+    const changed = new Set(members.map(([, conversationId]) => conversationId));
+    return {
+      heads: heads.map(([appId, conversationId, seq]) => ({ appId, conversationId, seq, membersChanged: changed.has(conversationId) })),
+      members: members.map(([appId, conversationId, userId]) => ({ appId, conversationId, userId })),
+      ...(created === undefined ? {} : { firstMembersOf: created }),
+    };
+  }
+  if (row.kind === 'read') {
+    const { reads } = payloadSchemas.read.parse(row.payload);
+    return { heads: [], reads: reads.map(([appId, conversationId, userId, readSeq]) => ({ appId, conversationId, userId, readSeq })) };
+  }
+  if (row.kind === 'hide') {
+    const { hidden } = payloadSchemas.hide.parse(row.payload);
+    return { heads: [], hidden: hidden.map(([appId, conversationId, userId, hiddenSeq]) => ({ appId, conversationId, userId, hiddenSeq })) };
+  }
+  throw new Error(`an outbox row of a kind that is not known here: ${row.kind}`);
+}

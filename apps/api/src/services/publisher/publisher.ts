@@ -1,0 +1,185 @@
+import { type Bus, type Clock, conversationTopic, userTopic } from '@nudge/server-kit';
+import { conversationLog, feedLog } from '@nudge/types';
+import type { MemberCache, Recipients } from './member-cache.ts';
+import { Outgoing, type Settle } from './outgoing.ts';
+import { type PaceOptions, paceOf } from './pace.ts';
+
+/** A conversation's log has reached `seq`. */
+export interface HeadChange {
+  readonly appId: string;
+  readonly conversationId: string;
+  readonly seq: number;
+  /** Version of the membership as the append saw it. */
+  readonly memberVersion: number;
+  /** The membership itself changed with this seq: copies of it held elsewhere are dropped. */
+  readonly membersChanged: boolean;
+}
+
+/** A user's feed has reached `version`. */
+export interface FeedChange {
+  readonly appId: string;
+  readonly userId: string;
+  readonly version: number;
+}
+
+export interface PublisherOptions {
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly members: MemberCache;
+  readonly pace: PaceOptions;
+  readonly clock: Clock;
+}
+
+/** What waits for the next fan-out of a conversation. */
+interface Pending {
+  seq: number;
+  /** Least version of the member list. */
+  memberVersion: number;
+  readonly settles: Settle[];
+}
+
+/** A conversation that has a fan-out running, a gap to keep, or both. */
+interface FanOut {
+  readonly appId: string;
+  readonly conversationId: string;
+  pending: Pending | undefined;
+  running: boolean;
+  /** Ends the gap after the last fan-out; `undefined` when it has passed. */
+  endGap: (() => void) | undefined;
+}
+
+/**
+ * Announces after commit that logs have grown. Each conversation has at most one fan-out running and keeps a gap after it that grows
+ * with its members; whatever comes meanwhile is one fan-out of the newest seq at the end. Those who watch the conversation hear at once,
+ * through its own topic.
+ */
+export class Publisher {
+  readonly #members: MemberCache;
+  readonly #pace: PaceOptions;
+  readonly #clock: Clock;
+  readonly #outgoing: Outgoing;
+  readonly #fanOuts = new Map<string, FanOut>();
+  readonly #open = new Set<Promise<void>>();
+  #hurry = false;
+
+  constructor(options: PublisherOptions) {
+    this.#members = options.members;
+    this.#pace = options.pace;
+    this.#clock = options.clock;
+    this.#outgoing = new Outgoing(options.bus);
+  }
+
+  /** Resolves when the bus has accepted everything these changes stand for, the last paced fan-out included; rejects when it did not. */
+  announce(changes: readonly HeadChange[]): Promise<void> {
+    if (changes.length === 0) return Promise.resolve();
+    return this.#track(changes.length * 2, (settle) => {
+      for (const change of changes) {
+        this.#tellWatchers(change, settle);
+        this.#tellMembers(change, settle);
+      }
+    });
+  }
+
+  /** Tells users that their feeds have grown; resolves when the bus has accepted it. */
+  announceFeeds(changes: readonly FeedChange[]): Promise<void> {
+    if (changes.length === 0) return Promise.resolve();
+    return this.#track(1, (settle) => {
+      const publications = this.#outgoing.open(settle);
+      for (const { appId, userId, version } of changes) {
+        publications.push({ topic: userTopic(appId, userId), message: { kind: 'key', log: feedLog(userId), seq: version } });
+      }
+    });
+  }
+
+  /** Sends what is being held back and resolves when the bus has answered to everything. Later changes are not held back any more. */
+  async drain(): Promise<void> {
+    this.#hurry = true;
+    for (const fanOut of [...this.#fanOuts.values()]) {
+      fanOut.endGap?.();
+      fanOut.endGap = undefined;
+      this.#next(fanOut);
+    }
+    await Promise.allSettled([...this.#open]);
+  }
+
+  #track(count: number, start: (settle: Settle) => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    let left = count;
+    let failure: unknown;
+    this.#open.add(promise);
+    start((error) => {
+      failure ??= error;
+      left -= 1;
+      if (left > 0) return;
+      this.#open.delete(promise);
+      if (failure === undefined) resolve();
+      else reject(failure);
+    });
+    return promise;
+  }
+
+  #tellWatchers(change: HeadChange, settle: Settle): void {
+    const { appId, conversationId, seq } = change;
+    const publications = this.#outgoing.open(settle);
+    const topic = conversationTopic(appId, conversationId);
+    // Before the key: whoever drops its copy of the members on it judges the key by the new ones.
+    if (change.membersChanged) {
+      publications.push({ topic, message: { kind: 'control', conversationId, memberVersion: change.memberVersion, head: seq } });
+    }
+    publications.push({ topic, message: { kind: 'key', log: conversationLog(conversationId), seq } });
+  }
+
+  #tellMembers(change: HeadChange, settle: Settle): void {
+    let fanOut = this.#fanOuts.get(change.conversationId);
+    if (fanOut === undefined) {
+      const { appId, conversationId } = change;
+      fanOut = { appId, conversationId, pending: undefined, running: false, endGap: undefined };
+      this.#fanOuts.set(conversationId, fanOut);
+    }
+    const pending = fanOut.pending;
+    if (pending === undefined) {
+      fanOut.pending = { seq: change.seq, memberVersion: change.memberVersion, settles: [settle] };
+    } else {
+      pending.seq = Math.max(pending.seq, change.seq);
+      pending.memberVersion = Math.max(pending.memberVersion, change.memberVersion);
+      pending.settles.push(settle);
+    }
+    this.#next(fanOut);
+  }
+
+  /** Starts the next fan-out if it may start now; forgets the conversation when there is none and no gap to keep. */
+  #next(fanOut: FanOut): void {
+    if (fanOut.running || fanOut.endGap !== undefined) return;
+    const pending = fanOut.pending;
+    if (pending === undefined) {
+      this.#fanOuts.delete(fanOut.conversationId);
+      return;
+    }
+    fanOut.pending = undefined;
+    fanOut.running = true;
+    const finish: Settle = (error) => {
+      fanOut.running = false;
+      for (const settle of pending.settles) settle(error);
+      this.#next(fanOut);
+    };
+    const held = this.#members.peek(fanOut.conversationId, pending.memberVersion);
+    if (held !== undefined) {
+      this.#fanOut(fanOut, pending.seq, held, finish);
+      return;
+    }
+    this.#members
+      .get(fanOut.conversationId, pending.memberVersion)
+      .then((recipients) => this.#fanOut(fanOut, pending.seq, recipients, finish), finish);
+  }
+
+  #fanOut(fanOut: FanOut, seq: number, recipients: Recipients, finish: Settle): void {
+    const publications = this.#outgoing.open(finish);
+    const message = { kind: 'key', log: conversationLog(fanOut.conversationId), seq } as const;
+    for (const topic of recipients.topics) publications.push({ topic, message });
+    const gap = this.#hurry ? 0 : paceOf(recipients.topics.length, this.#pace);
+    if (gap === 0) return;
+    fanOut.endGap = this.#clock.after(gap, () => {
+      fanOut.endGap = undefined;
+      this.#next(fanOut);
+    });
+  }
+}
