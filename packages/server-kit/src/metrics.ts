@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
+import { HttpDurations } from './http-durations.ts';
 
 /** A metric's name, its help line and the names of its labels. */
 export interface MetricConfig<Label extends string> {
@@ -16,7 +17,7 @@ export interface Metrics extends Disposable {
   gauge<Label extends string = never>(config: MetricConfig<Label> & { readonly collect?: () => number }): Gauge<Label>;
   histogram<Label extends string = never>(config: MetricConfig<Label> & { readonly buckets?: readonly number[] }): Histogram<Label>;
   /** Duration of HTTP requests by route name and status, seconds. */
-  readonly http: Histogram<'route' | 'status'>;
+  readonly http: HttpDurations;
   /** Mean delay of the event loop since the previous call, ms. */
   eventLoopDelayMs(): number;
   /** Everything in the Prometheus text format. */
@@ -31,7 +32,8 @@ const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const metrics: Omit<Metrics, 'http' | 'eventLoopDelayMs' | typeof Symbol.dispose> = {
+  const http = new HttpDurations();
+  const metrics: Omit<Metrics, 'eventLoopDelayMs' | typeof Symbol.dispose> = {
     registry,
     counter: (config) =>
       new Counter({
@@ -55,7 +57,8 @@ export function createMetrics(): Metrics {
         buckets: [...(config.buckets ?? seconds)],
         registers,
       }),
-    text: () => registry.metrics(),
+    http,
+    text: async () => `${await registry.metrics()}\n${http.text()}`,
   };
   const probe = monitorEventLoopDelay({ resolution: resolutionMs });
   const scraped = monitorEventLoopDelay({ resolution: resolutionMs });
@@ -81,11 +84,6 @@ export function createMetrics(): Metrics {
   });
   return {
     ...metrics,
-    http: metrics.histogram({
-      name: 'nudge_http_request_seconds',
-      help: 'Duration of HTTP requests',
-      labelNames: ['route', 'status'],
-    }),
     eventLoopDelayMs: () => meanDelayMs(probe),
     [Symbol.dispose]() {
       probe.disable();

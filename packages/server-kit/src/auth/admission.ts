@@ -16,6 +16,8 @@ export interface AdmissionOptions {
 export function createAdmission(options: AdmissionOptions): Admission {
   const { ensure, judge } = options;
   const seen = new LRUCache<string, true>({ max: options.users ?? 50_000 });
+  /** The same token gives the same identity: most requests need no look at the user's name. */
+  const admitted = new WeakSet<Identity>();
   const flights = new Map<string, Promise<void>>();
   const begin = async (identity: Identity, user: string): Promise<void> => {
     try {
@@ -27,8 +29,12 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
   return (identity) => {
     judge?.(identity);
+    if (admitted.has(identity)) return undefined;
     const user = `${identity.appId}/${identity.userId}`;
-    if (seen.get(user) === true) return undefined;
+    if (seen.get(user) === true) {
+      admitted.add(identity);
+      return undefined;
+    }
     let flight = flights.get(user);
     if (flight === undefined) {
       flight = begin(identity, user);

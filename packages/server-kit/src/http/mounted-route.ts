@@ -1,4 +1,6 @@
 import type { LimitName, Limits, Route } from '@nudge/types';
+import type { Identity } from '../auth/identity.ts';
+import type { DurationSeries } from '../http-durations.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RateLimit } from '../ports/rate-limiter.ts';
 import type { BoundRoute } from './route-binding.ts';
@@ -16,7 +18,8 @@ export interface Mounted {
   readonly paramIndexes: readonly number[];
   readonly limit: RateLimit;
   readonly pointsText: string;
-  readonly ratePrefix: string;
+  /** Keys of the limiter by verified identity. */
+  readonly rateKeys: WeakMap<Identity, string>;
   readonly bodyLimit: LimitName;
   readonly maxBodyBytes: number;
   /** Counts an answer. @param seconds from the request's head to the answer */
@@ -28,7 +31,7 @@ export function mount({ name, route, handle }: BoundRoute, limits: Limits, metri
   const segments = route.path.split('/');
   const paramIndexes = [...segments.keys()].filter((index) => segments[index]?.startsWith('{'));
   const bodyLimit = route.bodyLimit ?? 'httpBodyBytes';
-  const durations = new Map<number, { observe(seconds: number): void }>();
+  const durations = new Map<number, DurationSeries>();
   return {
     name,
     route,
@@ -37,13 +40,13 @@ export function mount({ name, route, handle }: BoundRoute, limits: Limits, metri
     paramNames: paramIndexes.map((index) => (segments[index] ?? '').slice(1, -1)),
     limit: { points: limits[route.rate], windowMs: rateWindowMs },
     pointsText: String(limits[route.rate]),
-    ratePrefix: `${route.rate}/`,
+    rateKeys: new WeakMap(),
     bodyLimit,
     maxBodyBytes: limits[bodyLimit],
     observe(status, seconds) {
       let duration = durations.get(status);
       if (duration === undefined) {
-        duration = metrics.http.labels(name, String(status));
+        duration = metrics.http.labels(name, status);
         durations.set(status, duration);
       }
       duration.observe(seconds);

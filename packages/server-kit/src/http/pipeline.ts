@@ -13,10 +13,10 @@ import type { RateDecision, RateLimiter } from '../ports/rate-limiter.ts';
 import { clientAddress } from './client-address.ts';
 import { clientGoneStatus, Exchange } from './exchange.ts';
 import { type Mounted, mount, rawParams } from './mounted-route.ts';
-import { decodePart, parseQuery } from './query.ts';
 import { ClientGone, hasBody, readJsonBody } from './read-body.ts';
+import { readTarget, rememberTargets, type Target } from './read-target.ts';
 import { createRequestIds } from './request-id.ts';
-import type { BoundRoute } from './route-binding.ts';
+import type { BoundRoute, RouteValues } from './route-binding.ts';
 import { RouteTree } from './route-tree.ts';
 import { validate } from './validate.ts';
 
@@ -76,7 +76,9 @@ class RequestPipeline {
       const mounted = mount(bound, this.#options.limits, this.#options.metrics);
       const path = bound.route.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const method = bound.route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
-      router[method](path, (req, res) => this.#serve(mounted, req, res, rawParams(mounted, req.originalUrl), req.originalUrl));
+      router[method](path, (req, res) =>
+        this.#serve(mounted, req, res, { text: req.originalUrl, params: rawParams(mounted, req.originalUrl) }),
+      );
     }
     return router;
   }
@@ -84,11 +86,17 @@ class RequestPipeline {
   listener(hot: readonly BoundRoute[], fallback: RequestListener): RequestListener {
     const tree = new RouteTree<Mounted>();
     for (const bound of hot) tree.add(bound.route.method, bound.route.path, mount(bound, this.#options.limits, this.#options.metrics));
+    const readTargets = rememberTargets();
     return (req, res) => {
-      const target = req.url ?? '/';
-      const match = tree.match(req.method ?? '', target);
+      const text = req.url ?? '/';
+      const read = req.method === 'GET' ? readTargets.get(text) : undefined;
+      if (read !== undefined) {
+        void this.#serve(read.mounted, req, res, read.values);
+        return;
+      }
+      const match = tree.match(req.method ?? '', text);
       if (match === undefined) fallback(req, res);
-      else void this.#serve(match.value, req, res, match.params, target);
+      else void this.#serve(match.value, req, res, { text, params: match.params, readTargets });
     };
   }
 
@@ -97,8 +105,8 @@ class RequestPipeline {
     this.#fail(exchange, error);
   }
 
-  /** Never rejects. */
-  async #serve(mounted: Mounted, req: IncomingMessage, res: ServerResponse, params: readonly string[], target: string): Promise<void> {
+  /** Never rejects. One wait, for the handler, when nothing else has to be waited for: this is the hot path. */
+  async #serve(mounted: Mounted, req: IncomingMessage, res: ServerResponse, target: Target | RouteValues): Promise<void> {
     const { log, limits } = this.#options;
     const startedAt = performance.now();
     const exchange = new Exchange(this.#requestId(req.headers['x-request-id']), req, res, mounted.name, log);
@@ -108,7 +116,15 @@ class RequestPipeline {
     } else {
       this.#inFlight++;
       try {
-        status = await this.#answer(mounted, exchange, params, target);
+        const subject = this.#authenticate(mounted, exchange);
+        const decision = this.#consume(mounted, subject);
+        this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
+        const input = 'text' in target ? readTarget(mounted, target) : target;
+        if (mounted.route.body !== undefined) input.body = await this.#readBody(mounted, req);
+        else if (hasBody(req)) throw new NudgeError('invalid_request', { detail: 'this route takes no body' });
+        const admission = mounted.route.auth === 'user' ? this.#options.admit?.(exchange.identity) : undefined;
+        if (admission !== undefined) await admission;
+        status = exchange.answer(await mounted.handle(input, exchange));
       } catch (error) {
         status = this.#fail(exchange, error);
       }
@@ -119,53 +135,36 @@ class RequestPipeline {
     if (log.isLevelEnabled('debug')) exchange.log.debug({ status, elapsedMs }, 'answered');
   }
 
-  async #answer(mounted: Mounted, exchange: Exchange, params: readonly string[], target: string): Promise<number> {
-    const { route } = mounted;
-    const { req } = exchange;
+  /** Whom the request is counted against, as a key of the limiter. */
+  #authenticate(mounted: Mounted, exchange: Exchange): string {
     if (!this.#options.directory.isFresh())
-      throw new NudgeError('database_unavailable', {
-        detail: 'the keys of the apps could not be read',
-      });
-    const subject = this.#authenticate(mounted, exchange);
-    const decision = this.#consume(mounted, subject);
-    this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
-    const input = {
-      params: route.params && validate(route.params, named(mounted.paramNames, params), 'params'),
-      query: route.query && validate(route.query, parseQuery(target), 'query'),
-      body: undefined as unknown,
-    };
-    if (route.body !== undefined) {
-      const body = await readJsonBody(req, mounted.maxBodyBytes, this.#options.limits.jsonDepth, mounted.bodyLimit);
-      input.body = validate(route.body, body, 'body');
-    } else if (hasBody(req)) {
-      throw new NudgeError('invalid_request', {
-        detail: 'this route takes no body',
-      });
-    }
-    if (route.auth === 'user') {
-      const admitted = this.#options.admit?.(exchange.identity);
-      if (admitted !== undefined) await admitted;
-    }
-    return exchange.answer(await mounted.handle(input, exchange));
-  }
-
-  /** Whom the request is counted against. */
-  #authenticate({ route }: Mounted, exchange: Exchange): string {
-    if (route.auth === 'none') return `ip/${clientAddress(exchange.req, this.#options.trustProxy ?? 0)}`;
+      throw new NudgeError('database_unavailable', { detail: 'the keys of the apps could not be read' });
+    const { route, rateKeys } = mounted;
+    if (route.auth === 'none') return `${route.rate}/ip/${clientAddress(exchange.req, this.#options.trustProxy ?? 0)}`;
     const credential = bearer(exchange.req.headers.authorization);
-    if (route.auth === 'user') {
-      const identity = this.#options.tokens.verify(credential);
-      exchange.identity = identity;
-      return `u/${identity.appId}/${identity.userId}`;
+    if (route.auth === 'server') {
+      exchange.server = this.#options.serverKeys.verify(credential);
+      return `${route.rate}/s/${exchange.server.kid}`;
     }
-    const server = this.#options.serverKeys.verify(credential);
-    exchange.server = server;
-    return `s/${server.kid}`;
+    const identity = this.#options.tokens.verify(credential);
+    exchange.identity = identity;
+    // A token verified before gives the same identity again: its key keeps its hash.
+    let key = rateKeys.get(identity);
+    if (key === undefined) {
+      key = `${route.rate}/u/${identity.appId}/${identity.userId}`;
+      rateKeys.set(identity, key);
+    }
+    return key;
   }
 
-  #consume(mounted: Mounted, subject: string): RateDecision | undefined | Promise<RateDecision | undefined> {
+  async #readBody({ route, maxBodyBytes, bodyLimit }: Mounted, req: IncomingMessage): Promise<unknown> {
+    const body = await readJsonBody(req, maxBodyBytes, this.#options.limits.jsonDepth, bodyLimit);
+    return route.body === undefined ? undefined : validate(route.body, body, 'body');
+  }
+
+  #consume(mounted: Mounted, key: string): RateDecision | undefined | Promise<RateDecision | undefined> {
     try {
-      const decision = this.#options.limiter.consume(mounted.ratePrefix + subject, mounted.limit);
+      const decision = this.#options.limiter.consume(key, mounted.limit);
       return decision instanceof Promise ? decision.catch((error: unknown) => this.#limiterFailed(error)) : decision;
     } catch (error) {
       return this.#limiterFailed(error);
@@ -205,15 +204,8 @@ class RequestPipeline {
 /** The credential of an `Authorization` header; empty when there is none. */
 function bearer(authorization: string | undefined): string {
   if (authorization === undefined) return '';
-  if (authorization.length > 7 && (authorization.startsWith('Bearer ') || /^bearer /i.test(authorization)))
-    return authorization.slice(7).trim();
+  if (authorization.length > 7 && (authorization.startsWith('Bearer ') || /^bearer /i.test(authorization))) return authorization.slice(7);
   throw new NudgeError('token_missing', {
     detail: 'Authorization must be "Bearer <token>"',
   });
-}
-
-function named(names: readonly string[], values: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = {};
-  for (const [i, name] of names.entries()) params[name] = decodePart(values[i] ?? '', 'params', false);
-  return params;
 }

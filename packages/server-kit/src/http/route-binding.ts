@@ -27,12 +27,19 @@ export type Handler<R extends Route> = (input: RouteInput<R>, context: RequestCo
 /** What any handler answers, its type forgotten. */
 export type Answer = { readonly status: number; readonly body: unknown } | RawAnswer;
 
+/** What the schemas of a route gave out, types forgotten. */
+export interface RouteValues {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+}
+
 /** A route and its handler, types forgotten, for a pipeline to mount. */
 export interface BoundRoute {
   /** Operation id: names the route in metrics and logs. */
   readonly name: string;
   readonly route: Route;
-  readonly handle: (input: { params: unknown; query: unknown; body: unknown }, context: RequestContext) => Promise<Answer>;
+  readonly handle: (input: RouteValues, context: RequestContext) => Promise<Answer>;
 }
 
 /** Binds a handler to a route of the wire contract. */

@@ -5,34 +5,26 @@ export interface Match<Value> {
 }
 
 interface Node<Value> {
-  readonly children: Map<string, Node<Value>>;
+  /** The fixed part of the path up to the next slash; empty for a parameter. */
+  readonly segment: string;
+  readonly children: Node<Value>[];
   parameter: Node<Value> | undefined;
   readonly values: Map<string, Value>;
 }
 
+const slash = 0x2f;
+
 /**
- * Routes by method and path, looked up segment by segment: the cost depends on the length of the path, not on the number of routes. Literal
- * segments win over parameters. Paths are compared exactly: case matters, and so does a trailing slash.
+ * Routes by method and path, looked up segment by segment: the cost depends on the length of the path, hardly on the number of routes.
+ * Fixed segments win over parameters. Paths are compared exactly: case matters, and so does a trailing slash.
  */
 export class RouteTree<Value> {
-  readonly #root: Node<Value> = newNode();
+  readonly #root: Node<Value> = newNode('');
 
   /** @param path with parameters as `{name}` */
   add(method: string, path: string, value: Value): void {
     let node = this.#root;
-    for (const segment of path.slice(1).split('/')) {
-      if (segment.startsWith('{')) {
-        node.parameter ??= newNode();
-        node = node.parameter;
-      } else {
-        let child = node.children.get(segment);
-        if (child === undefined) {
-          child = newNode();
-          node.children.set(segment, child);
-        }
-        node = child;
-      }
-    }
+    for (const segment of path.slice(1).split('/')) node = segment.startsWith('{') ? parameterOf(node) : childOf(node, segment);
     if (node.values.has(method)) throw new Error(`Two routes for ${method} ${path}`);
     node.values.set(method, value);
   }
@@ -50,28 +42,53 @@ export class RouteTree<Value> {
   }
 
   #find(target: string, params: string[]): Node<Value> | undefined {
-    if (target.charCodeAt(0) !== 0x2f) return undefined;
+    if (target.charCodeAt(0) !== slash) return undefined;
     const query = target.indexOf('?');
     const end = query < 0 ? target.length : query;
     let node = this.#root;
     for (let start = 1; ; ) {
-      const slash = target.indexOf('/', start);
-      const stop = slash < 0 || slash > end ? end : slash;
-      const segment = target.slice(start, stop);
-      const literal = node.children.get(segment);
-      if (literal !== undefined) {
-        node = literal;
+      const fixed = fixedChild(node, target, start, end);
+      if (fixed !== undefined) {
+        node = fixed;
+        start += node.segment.length;
       } else {
-        if (node.parameter === undefined || segment === '') return undefined;
-        params.push(segment);
+        if (node.parameter === undefined) return undefined;
+        const next = target.indexOf('/', start);
+        const stop = next < 0 || next > end ? end : next;
+        if (stop === start) return undefined;
+        params.push(target.slice(start, stop));
         node = node.parameter;
+        start = stop;
       }
-      if (stop === end) return node;
-      start = stop + 1;
+      if (start === end) return node;
+      start++;
     }
   }
 }
 
-function newNode<Value>(): Node<Value> {
-  return { children: new Map(), parameter: undefined, values: new Map() };
+/** The child whose segment stands at `start`, whole. */
+function fixedChild<Value>(node: Node<Value>, target: string, start: number, end: number): Node<Value> | undefined {
+  for (const child of node.children) {
+    const stop = start + child.segment.length;
+    if (target.startsWith(child.segment, start) && (stop === end || (stop < end && target.charCodeAt(stop) === slash))) return child;
+  }
+  return undefined;
+}
+
+function childOf<Value>(node: Node<Value>, segment: string): Node<Value> {
+  let child = node.children.find((candidate) => candidate.segment === segment);
+  if (child === undefined) {
+    child = newNode<Value>(segment);
+    node.children.push(child);
+  }
+  return child;
+}
+
+function parameterOf<Value>(node: Node<Value>): Node<Value> {
+  node.parameter ??= newNode('');
+  return node.parameter;
+}
+
+function newNode<Value>(segment: string): Node<Value> {
+  return { segment, children: [], parameter: undefined, values: new Map() };
 }
