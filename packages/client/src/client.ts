@@ -17,7 +17,7 @@ import { socketIoTransport } from './socket-io-transport.ts';
 import { MemoryStorage, type Storage } from './storage.ts';
 import { SyncDriver } from './sync-driver.ts';
 import { Tokens } from './tokens.ts';
-import { notifiedKeys } from './wire.ts';
+import { readNotify } from './wire.ts';
 
 /** What the server says of watched conversations: how far each reaches, and which it refuses. */
 export type WatchAnswer = Accepted<'watch'>;
@@ -115,8 +115,9 @@ export class NudgeClient {
           this.#restoreInterests();
         },
         notify: (notify) => {
-          for (const [log, seq] of notifiedKeys(notify)) this.#key(log, seq);
-          if (notify.resync !== true) return;
+          const { keys, resync } = readNotify(notify);
+          for (const [log, seq] of keys) this.#key(log, seq);
+          if (!resync) return;
           this.#events.emit('resync', {});
           this.#driver.sync({ type: 'resync' });
         },

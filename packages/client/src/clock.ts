@@ -6,7 +6,7 @@ export interface Clock {
   after(ms: number, action: () => void): () => void;
 }
 
-/** The process's own clock. Its timers do not keep a Node process alive beyond its other work, except where `after` is awaited. */
+/** The platform's own time and timers. In Node they keep the program running until the client is closed. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, action) {

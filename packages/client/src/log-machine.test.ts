@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { line, page, seqs } from './log.fixture.ts';
+import { line, page, seqs } from './fixtures/log.fixture.ts';
 import { stepLog } from './log-machine.ts';
 import { initialLog, type LogEvent, type LogState, type Pulling, type Starting } from './log-state.ts';
 

@@ -70,11 +70,15 @@ function isHeads(value: unknown): boolean {
   );
 }
 
-/** The keys of a notification that are well formed; others are dropped, since a key is only a hint. */
-export function notifiedKeys(notify: Notify): [log: LogName, seq: number][] {
-  const keys: unknown = (notify as Partial<Notify> | null | undefined)?.keys;
-  if (!Array.isArray(keys)) return [];
-  return keys.filter((key): key is [LogName, number] => Array.isArray(key) && typeof key[0] === 'string' && isSeq(key[1]));
+/** What a notification says. A key that is not well formed is dropped, since it is only a hint. */
+export function readNotify(notify: Notify): { readonly keys: readonly [log: LogName, seq: number][]; readonly resync: boolean } {
+  const said: unknown = notify;
+  if (!isObject(said)) return { keys: [], resync: false };
+  const keys = Array.isArray(said['keys']) ? said['keys'] : [];
+  return {
+    keys: keys.filter((key): key is [LogName, number] => Array.isArray(key) && typeof key[0] === 'string' && isSeq(key[1])),
+    resync: said['resync'] === true,
+  };
 }
 
 function badAnswer(what: string): NudgeError {
