@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { NaiveLog } from '../testing/naive-log.ts';
 import { readerUnderTest } from '../testing/reader-under-test.ts';
-import type { EntriesQuery } from './entries-service.ts';
+import type { EntriesQuery, EntriesService } from './entries-service.ts';
+import type { Page } from './page.ts';
 import { FROM_THE_END, rangeOf, type Window } from './window.ts';
 
 const APP = 'app';
@@ -86,6 +87,11 @@ function judgeRefusal(truth: NaiveLog, pull: Pull, error: unknown, now: number):
   }
 }
 
+/** As the route does it. */
+async function list(entries: EntriesService, query: EntriesQuery): Promise<Page> {
+  return entries.cached(query) ?? entries.list(query, new AbortController().signal);
+}
+
 async function play(commands: readonly Command[], s: fc.Scheduler, options: { readonly replicas: number; readonly totalBytes: number; readonly history: 'full' | 'since_join' }): Promise<void> {
   const truth = new NaiveLog();
   for (const id of CONVERSATIONS) truth.create(id, APP, USERS, options.history);
@@ -113,7 +119,7 @@ async function play(commands: readonly Command[], s: fc.Scheduler, options: { re
       versionBefore: truth.memberVersion(conversationId),
       askedAt: clock.now(),
     };
-    const answer = Promise.resolve(reader.entries.list(query, new AbortController().signal)).then(
+    const answer = list(reader.entries, query).then(
       (page) => judge(truth, judged, page.whole.toString()),
       (error: unknown) => judgeRefusal(truth, judged, error, clock.now()),
     );

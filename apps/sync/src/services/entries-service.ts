@@ -51,22 +51,24 @@ export class EntriesService {
     this.#options = options;
   }
 
+  /** The page without waiting, if the tail has what was promised. */
+  cached(query: EntriesQuery): Page | undefined {
+    return this.#fromTail(query, floorOf(query, this.#options.ticks.now()));
+  }
+
   /**
    * The page, computed from a state that has reached `min` and the cursor; without `min`, from one that the primary had after the
    * request arrived.
    *
    * @throws NudgeError `not_found`, `seq_ahead`, `not_caught_up`
    */
-  list(query: EntriesQuery, signal: AbortSignal): Page | Promise<Page> {
+  list(query: EntriesQuery, signal: AbortSignal): Promise<Page> {
     const { clock, ticks, waitMs } = this.#options;
-    const floor: Floor = { seq: Math.max(query.min ?? 0, cursorOf(query.window)), fresh: query.min === undefined, since: ticks.now() };
-    const cached = this.fromTail(query, floor);
-    if (cached !== undefined) return cached;
-    return within(this.#read(query, floor, signal), { clock, ms: waitMs, signal });
+    return within(this.#read(query, floorOf(query, ticks.now()), signal), { clock, ms: waitMs, signal });
   }
 
   /** The page without asking anyone, if the tail reaches the floor, holds the page and knows the reader. */
-  fromTail(query: EntriesQuery, floor: Floor): Page | undefined {
+  #fromTail(query: EntriesQuery, floor: Floor): Page | undefined {
     const tail = this.#options.cache.get(query.conversationId);
     if (tail === undefined || tail.appId !== query.appId || !reachedBy(tail, floor)) return undefined;
     const start = tail.startFor(query.userId, this.#options.clock.now());
@@ -78,10 +80,11 @@ export class EntriesService {
     const source = router.route(query.conversationId).pool;
     const { floor, place } = source.replicas.exist ? await this.#askPrimary(source, query, asked) : { floor: asked, place: undefined };
     for (let round = 0; round < CACHE_ROUNDS; round += 1) {
-      const page = this.fromTail(query, floor);
+      const page = this.#fromTail(query, floor);
       if (page !== undefined) return page;
       const tail = cache.get(query.conversationId);
       if (tail === undefined || tail.appId !== query.appId || !tail.open || !coverable(tail, query.window)) break;
+      if (place !== undefined && !tail.roster.knows(query.userId)) break;
       await this.#prepare(source, tail, query, floor);
       if (tail.head === undefined) break;
     }
@@ -111,9 +114,11 @@ export class EntriesService {
     const lacksRows = !reachedBy(tail, floor);
     const rowsConfirmReader = lacksRows && !source.replicas.exist;
     const lacksReader = !tail.roster.knows(userId) || (!rowsConfirmReader && tail.startFor(userId, clock.now()) === undefined);
+    const flight = lacksRows ? refresher.refresh(source, tail, floor, window.seq, lacksReader ? userId : undefined) : undefined;
+    const isAskedAlong = flight?.userId === userId && !source.replicas.exist;
     const [reading] = await Promise.all([
-      lacksRows ? refresher.refresh(source, tail, floor, window.seq) : undefined,
-      lacksReader ? standings.confirm(source, appId, { conversationId, userId }) : undefined,
+      flight?.landed,
+      lacksReader && !isAskedAlong ? standings.confirm(source, appId, { conversationId, userId }) : undefined,
     ]);
     if (reading === undefined) return;
     if (reading.rows === undefined) throw new NudgeError('not_found');
@@ -159,6 +164,11 @@ export class EntriesService {
 /** The log has not got that far, as the primary says. */
 export function seqAhead(): NudgeError {
   return new NudgeError('seq_ahead');
+}
+
+/** Without `min` the floor is what the primary has from now on. */
+function floorOf(query: EntriesQuery, now: number): Floor {
+  return { seq: Math.max(query.min ?? 0, cursorOf(query.window)), fresh: query.min === undefined, since: now };
 }
 
 function reachedBy(tail: Tail, floor: Floor): boolean {

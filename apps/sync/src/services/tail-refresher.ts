@@ -12,7 +12,16 @@ export interface Floor {
   readonly since: number;
 }
 
+/** A read under way, or about to be. */
+export interface Boarded {
+  /** What was read; the tail has taken it in. `undefined`: it failed for others, ask again. */
+  readonly landed: Promise<Reading | undefined>;
+  /** Whose membership is read along. */
+  readonly userId: string | undefined;
+}
+
 interface Flight {
+  readonly userId: string | undefined;
   /** Exclusive lower bound of what it reads into a tail that holds nothing. */
   after: number;
   target: number;
@@ -49,25 +58,25 @@ export class TailRefresher {
 
   /**
    * @param after where a tail that holds nothing begins
-   * @returns what was read; the tail has taken it in. `undefined`: a joined flight failed, ask again
+   * @param userId whose membership a new flight reads along; one that is joined may carry another's
    */
-  refresh(source: Source, tail: Tail, floor: Floor, after: number): Promise<Reading | undefined> {
+  refresh(source: Source, tail: Tail, floor: Floor, after: number, userId: string | undefined): Boarded {
     const flights = this.#flights.get(tail.id) ?? { current: undefined, next: undefined };
     this.#flights.set(tail.id, flights);
     const { current, next } = flights;
     if (current !== undefined && (tail.head !== undefined || after >= current.after) && reaches(current, floor, source.replicas.exist)) {
-      return current.landed.catch(() => undefined);
+      return { landed: current.landed.catch(() => undefined), userId: current.userId };
     }
     if (next !== undefined) {
       next.target = Math.max(next.target, floor.seq);
       next.after = Math.min(next.after, after);
-      return next.landed;
+      return next;
     }
     const { promise, resolve, reject } = Promise.withResolvers<Reading>();
-    const flight: Flight = { after, target: floor.seq, leftAt: NOT_YET, landed: promise, resolve, reject };
+    const flight: Flight = { userId, after, target: floor.seq, leftAt: NOT_YET, landed: promise, resolve, reject };
     flights.next = flight;
     if (current === undefined) void this.#fly(source, tail, flights);
-    return promise;
+    return flight;
   }
 
   async #fly(source: Source, tail: Tail, flights: Flights): Promise<void> {
@@ -76,7 +85,7 @@ export class TailRefresher {
       flights.next = undefined;
       try {
         const reading = await this.#read(source, tail, flight);
-        if (reading.rows !== undefined) tail.absorbPage(reading.rows, undefined, reading.origin);
+        if (reading.rows !== undefined) tail.absorbPage(reading.rows, flight.userId, reading.origin);
         flight.resolve(reading);
       } catch (cause) {
         flight.reject(cause);
@@ -87,7 +96,7 @@ export class TailRefresher {
   }
 
   #read(source: Source, tail: Tail, flight: Flight): Promise<Reading> {
-    const read: PageRead = { conversationId: tail.id, kind: 'after', seq: tail.head ?? flight.after, limit: this.#pageEntries, userId: undefined };
+    const read: PageRead = { conversationId: tail.id, kind: 'after', seq: tail.head ?? flight.after, limit: this.#pageEntries, userId: flight.userId };
     if (source.replicas.exist) return this.#reader.one(source, read, flight.target);
     const ticket = this.#reader.fromPrimary(source, read);
     flight.leftAt = () => ticket.sentAt;

@@ -16,16 +16,21 @@ export const CATCH_UP_RETRY_MS = 250;
  * @throws NudgeError `not_caught_up` after `patience.ms`
  * @throws the signal's reason once the client is gone
  */
-export function within<T>(work: Promise<T>, patience: Patience): Promise<T> {
+export function within<T>(work: Promise<T>, { clock, ms, signal }: Patience): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const leave = (): void => reject(patience.signal.reason);
-  if (patience.signal.aborted) leave();
-  const cancel = patience.clock.after(patience.ms, () => reject(new NudgeError('not_caught_up', { retryAfterMs: CATCH_UP_RETRY_MS })));
-  patience.signal.addEventListener('abort', leave, { once: true });
-  work.then(resolve, reject).finally(() => {
+  const leave = (): void => settle(() => reject(signal.reason));
+  const cancel = clock.after(ms, () => settle(() => reject(new NudgeError('not_caught_up', { retryAfterMs: CATCH_UP_RETRY_MS }))));
+  function settle(outcome: () => void): void {
     cancel();
-    patience.signal.removeEventListener('abort', leave);
-  });
+    signal.removeEventListener('abort', leave);
+    outcome();
+  }
+  if (signal.aborted) leave();
+  else signal.addEventListener('abort', leave, { once: true });
+  work.then(
+    (value) => settle(() => resolve(value)),
+    (cause: unknown) => settle(() => reject(cause)),
+  );
   return promise;
 }
 

@@ -51,8 +51,8 @@ export interface PullStore {
   readStandings(pairs: readonly Pair[]): Promise<readonly (Standing | undefined)[]>;
 }
 
-/** Where a conversation is read: its primary, and the replicas that may serve page rows. */
-export interface Source {
+/** The database servers that hold a conversation: the primary, and replicas that may serve page rows. */
+export interface ConversationServers {
   readonly primary: PullStore;
   readonly replicas: readonly PullStore[];
 }

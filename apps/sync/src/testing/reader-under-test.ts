@@ -31,7 +31,7 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
     statementsInFlight: 2,
     onReplicaFailure: (cause) => replicaFailures.push(cause),
   });
-  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 4 });
+  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 100 });
   const refresher = new TailRefresher(reader, limits.pageEntries ?? 5);
   const router = constantRouter(source);
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs: 2000 });

@@ -1,0 +1,17 @@
+import type { BoundRoute } from '@nudge/server-kit';
+import type { Routes } from '@nudge/types';
+import { listEntries } from './conversations/list-entries.ts';
+import { listHeads } from './conversations/list-heads.ts';
+import type { Services } from './services.ts';
+import { getUnread } from './sync/get-unread.ts';
+import { sync } from './sync/sync.ts';
+
+/** The pulls: for the listener that skips Express. */
+export function hotRoutes(routes: Routes, services: Services): readonly BoundRoute[] {
+  return [listEntries(routes.listEntries, services), sync(routes.sync, services)];
+}
+
+/** The rest of the pull side. */
+export function coldRoutes(routes: Routes, services: Services): readonly BoundRoute[] {
+  return [listHeads(routes.listHeads, services), getUnread(routes.getUnread, services)];
+}

@@ -1,0 +1,15 @@
+import type { AppDirectory } from '@nudge/server-kit';
+import type { Limits } from '@nudge/types';
+import type { EntriesService } from '../services/entries-service.ts';
+import type { HeadsService } from '../services/heads-service.ts';
+import type { SyncService } from '../services/sync-service.ts';
+
+/** What the routes are made of. */
+export interface Services {
+  readonly entries: EntriesService;
+  readonly sync: SyncService;
+  readonly heads: HeadsService;
+  readonly directory: Pick<AppDirectory, 'epochOf'>;
+  readonly limits: Limits;
+  readonly now: () => number;
+}
