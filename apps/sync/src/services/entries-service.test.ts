@@ -100,7 +100,7 @@ async function play(commands: readonly Command[], s: fc.Scheduler, options: { re
   const replicas = Array.from({ length: options.replicas }, () => new NaiveLog());
   for (const replica of replicas) replica.catchUp(truth);
   const stores = replicas.map((replica) => replica.store(gate));
-  await using reader = readerUnderTest(truth.store(gate), stores, clock, { totalBytes: options.totalBytes });
+  await using reader = readerUnderTest(truth.store(gate), stores, clock, { totalBytes: options.totalBytes, pageEntries: 5 });
   const pending = new Set<Promise<void>>();
 
   const pull = (asked: Extract<Command, { do: 'pull' }>): void => {

@@ -32,7 +32,7 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
     onReplicaFailure: (cause) => replicaFailures.push(cause),
   });
   const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 100 });
-  const refresher = new TailRefresher(reader, limits.pageEntries ?? 5);
+  const refresher = new TailRefresher(reader, limits.pageEntries ?? 50);
   const router = constantRouter(source);
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs: 2000 });
   const control = (appId: string, conversationId: string, memberVersion: number, head: number): Promise<void> =>
