@@ -217,7 +217,7 @@ async function copyTree(from: string, to: string, depth = 0): Promise<void> {
   await mkdir(to, { mode: 0o700 });
   await lchown(to, uid, gid);
   for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (depth === 0 && LEFT_OUT.has(entry.name)) continue;
+    if (depth === 0 && (LEFT_OUT.has(entry.name) || entry.name.startsWith('.s.PGSQL.'))) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (!entry.isDirectory()) await copyIfThere(source, target, uid, gid);
     else if (depth === 0 && LEFT_EMPTY.has(entry.name)) {

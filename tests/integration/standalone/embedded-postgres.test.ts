@@ -17,6 +17,7 @@ interface Ready {
   readonly port: number;
   readonly pid: number;
   readonly connectionString: string;
+  readonly socketConnectionString?: string;
   readonly adminConnectionString: string;
 }
 
@@ -122,6 +123,27 @@ test('it is durable, private and listens on loopback only', async () => {
   await expect(query(wrong.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });
 });
 
+test('the socket file takes the same password, and no other', async () => {
+  await using dir = await earlierData();
+  const { child, socketConnectionString } = await start(dir.path);
+  await using _child = child;
+  const [row] = await query(socketConnectionString ?? '', 'select inet_client_addr() as address, current_user as who');
+  expect(row).toEqual({ address: null, who: 'nudge' });
+  const wrong = new URL(socketConnectionString ?? '');
+  wrong.password = 'guess';
+  await expect(query(wrong.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });
+});
+
+test('where the path is too long for a socket there is TCP only', async () => {
+  await using dir = await earlierData();
+  const deep = join(dir.path, 'x'.repeat(100));
+  await run('cp', ['-a', prepared.path, deep]);
+  const { child, connectionString, socketConnectionString } = await start(deep);
+  await using _child = child;
+  expect(socketConnectionString).toBeUndefined();
+  expect(await recall(connectionString)).toBe('kept');
+});
+
 test('search finds letters beyond ASCII', async () => {
   await using dir = await earlierData();
   const { child, connectionString } = await start(dir.path);
@@ -192,6 +214,8 @@ test('after kill -9 of node and server together the next start recovers', async 
   await using _second = second.child;
   expect(await recall(second.connectionString)).toBe('kept');
   expect(logged(second.child, 'automatic recovery in progress')).toBe(true);
+  const sockets = (await readdir(join(dir.path, 'cluster'))).filter((name) => name.startsWith('.s.'));
+  expect(sockets.toSorted()).toEqual([`.s.PGSQL.${second.port}`, `.s.PGSQL.${second.port}.lock`]);
 });
 
 test('a stale postmaster.pid whose pid now belongs to another process does not hinder', async () => {
@@ -219,13 +243,14 @@ test('a stale postmaster.pid whose pid now belongs to another process does not h
 
 test('a crashed server is restarted on the same port, and committed data is there', async () => {
   await using dir = await earlierData();
-  const { child, pid, connectionString } = await start(dir.path);
+  const { child, pid, connectionString, socketConnectionString } = await start(dir.path);
   await using _child = child;
   process.kill(pid, 'SIGKILL');
   await child.waitForLine(/^down$/);
   const [, successor] = await child.waitForLine(/^up (\d+)$/);
   expect(Number(successor)).not.toBe(pid);
   expect(await recall(connectionString)).toBe('kept');
+  expect(await recall(socketConnectionString ?? '')).toBe('kept');
 
   process.kill(Number(successor), 'SIGKILL');
   await waitFor('a second restart', () => child.lines.filter((line) => line.startsWith('up ')).length === 2);

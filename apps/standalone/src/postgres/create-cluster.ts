@@ -9,8 +9,9 @@ import { giveTree, type ServerUser } from './server-user.ts';
 
 const STAGING_PREFIX = 'cluster.init-';
 
-/** Password logins on loopback only, and no socket file: the same rule for people and programs. */
+/** Passwords everywhere, on the socket file too: its directory is private, but a rule is a rule. */
 const HOST_RULES = [
+  'local all all scram-sha-256',
   'host all all 127.0.0.1/32 scram-sha-256',
   'host replication postgres 127.0.0.1/32 scram-sha-256',
   '',

@@ -1,4 +1,4 @@
-import { readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedPostgresError, hasErrno } from './errors.ts';
@@ -7,6 +7,7 @@ import { listProcesses, pidIsTaken, type ProcessInfo, signalProcess } from './pr
 import type { StopDeadlines } from './server-process.ts';
 
 const POLL_MS = 25;
+const SOCKET_PREFIX = '.s.PGSQL.';
 
 /**
  * The `cluster_name` of a cluster: from its place on disk, so a copy of the data has another one.
@@ -33,6 +34,7 @@ export async function settleLeftovers(
   const name = await clusterNameOf(clusterDir);
   await stopProcesses(name, deadlines, log);
   await settlePidFile(clusterDir, log);
+  await removeSockets(clusterDir);
 }
 
 async function stopProcesses(name: string, deadlines: StopDeadlines, log: PostgresLog): Promise<void> {
@@ -80,6 +82,13 @@ async function settlePidFile(clusterDir: string, log: PostgresLog): Promise<void
   }
   log.warn({ path, pid }, 'removing a stale postmaster.pid whose pid belongs to another process now');
   await rm(path, { force: true });
+}
+
+/** A server that was killed leaves its socket and the lock of it, named after a port of its own. */
+async function removeSockets(clusterDir: string): Promise<void> {
+  for (const name of await readdir(clusterDir)) {
+    if (name.startsWith(SOCKET_PREFIX)) await rm(join(clusterDir, name), { force: true });
+  }
 }
 
 async function pidIn(path: string): Promise<number | undefined> {

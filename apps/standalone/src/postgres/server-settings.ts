@@ -20,7 +20,8 @@ export function serverSettings(input: SettingsInput): ServerSettings {
     cluster_name: input.clusterName,
     listen_addresses: '127.0.0.1',
     port: String(input.port),
-    unix_socket_directories: '',
+    // The data directory itself: private, and as a relative path never too long for a socket.
+    unix_socket_directories: '.',
     password_encryption: 'scram-sha-256',
     max_connections: '100',
 

@@ -21,6 +21,8 @@ import { SupervisedServer } from './supervised-server.ts';
 
 const START_TIMEOUT_MS = 60_000;
 const PORT_ATTEMPTS = 5;
+/** `sun_path` holds 104 bytes on the meanest system, the closing NUL included. */
+const LONGEST_SOCKET_PATH = 103;
 const DEFAULT_DEADLINES: StopDeadlines = { fastMs: 5_000, immediateMs: 2_000 };
 
 export interface EmbeddedPostgresOptions {
@@ -41,8 +43,13 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** Role `nudge`, owner of the database `nudge`. */
+  /** Role `nudge`, owner of the database `nudge`, over TCP. */
   readonly connectionString: string;
+  /**
+   * The same over the socket file in `clusterDir`: a round trip costs a quarter less CPU on both
+   * sides (measured with `pg`). Undefined where the path is too long for a socket.
+   */
+  readonly socketConnectionString: string | undefined;
   /** Role `postgres`, superuser, on the database `postgres`. */
   readonly adminConnectionString: string;
   readonly port: number;
@@ -75,8 +82,12 @@ export async function startEmbeddedPostgres(
       return stopped;
     };
     const { adminPassword, password } = cluster.credentials;
+    const connectionString = `postgresql://nudge:${password}@127.0.0.1:${port}/nudge`;
     return {
-      connectionString: `postgresql://nudge:${password}@127.0.0.1:${port}/nudge`,
+      connectionString,
+      socketConnectionString: socketFits(cluster.dir, port)
+        ? `${connectionString}?host=${encodeURIComponent(cluster.dir)}`
+        : undefined,
       adminConnectionString: `postgresql://postgres:${adminPassword}@127.0.0.1:${port}/postgres`,
       port,
       get pid() {
@@ -105,6 +116,10 @@ async function openDataDir(path: string): Promise<string> {
       { cause: error },
     );
   }
+}
+
+function socketFits(clusterDir: string, port: number): boolean {
+  return Buffer.byteLength(join(clusterDir, `.s.PGSQL.${port}`)) <= LONGEST_SOCKET_PATH;
 }
 
 interface OpenCluster {
