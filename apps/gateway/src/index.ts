@@ -1,1 +1,4 @@
-export {};
+export { type GatewayConfig, gatewayConfig } from './config.ts';
+export { createGateway, type Gateway, type GatewayDeps } from './gateway.ts';
+export type { MemberOf, MembershipSource } from './services/membership.ts';
+export type { Standing } from './services/watched-conversation.ts';

@@ -1,0 +1,56 @@
+import type { Identity } from '@nudge/server-kit';
+import type { PresenceStatus } from '@nudge/types';
+import type { Receiver } from './coalescer.ts';
+import type { Connection } from './connection.ts';
+import { KeyBox } from './key-box.ts';
+import type { RateWindow } from './rate-window.ts';
+import type { WatchedConversation } from './watched-conversation.ts';
+
+/**
+ * opening: admitted, not connected yet. live: has a connection. detached: kept for a resume. ended: gone, whoever still holds it lets go.
+ */
+export type SessionState = 'opening' | 'live' | 'detached' | 'ended';
+
+/** One device of a user on this gateway. Ten thousands of these idle in memory: what few sessions need is absent until needed. */
+export class Session implements Receiver {
+  readonly id: string;
+  readonly appId: string;
+  readonly userId: string;
+  readonly deviceId: string;
+  /** Topic of its user; also the room that holds the user's watching sockets. */
+  readonly topic: string;
+  readonly box = new KeyBox();
+  state: SessionState = 'opening';
+  connection: Connection | undefined = undefined;
+  heardAt = 0;
+  dueAt = Number.POSITIVE_INFINITY;
+  blocked = false;
+  /** When its token ends, ms. */
+  expiresAt: number;
+  /** When expiry is looked at next, ms; 0 while it is not scheduled. */
+  expiryCheckAt = 0;
+  /** When a detached session is looked at next (offline, then forgotten), ms. */
+  detachedCheckAt = 0;
+  /** When a detached session is forgotten, ms. */
+  resumableUntil = 0;
+  status: Exclude<PresenceStatus, 'offline'> = 'online';
+  /** Whether the registry has it. */
+  present = false;
+  connectedAt = 0;
+  watches: Map<string, WatchedConversation> | undefined = undefined;
+  /** Users whose presence it watches. */
+  watchedUsers: readonly string[] | undefined = undefined;
+  /** Conversation -> until when its last `typing` holds, ms. */
+  typing: Map<string, number> | undefined = undefined;
+  events: RateWindow | undefined = undefined;
+  typings: RateWindow | undefined = undefined;
+
+  constructor(id: string, identity: Identity, deviceId: string, topic: string) {
+    this.id = id;
+    this.appId = identity.appId;
+    this.userId = identity.userId;
+    this.deviceId = deviceId;
+    this.topic = topic;
+    this.expiresAt = identity.expiresAt;
+  }
+}

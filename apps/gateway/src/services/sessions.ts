@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, type Identity, userTopic } from '@nudge/server-kit';
+import { BucketSchedule } from './bucket-schedule.ts';
+import type { Coalescer } from './coalescer.ts';
+import type { Connection } from './connection.ts';
+import type { Hub } from './hub.ts';
+import { type PresenceService, presenceRoom } from './presence.ts';
+import { Session } from './session.ts';
+import type { TypingRelay } from './typing.ts';
+import type { Watches } from './watches.ts';
+
+/** Times in ms. */
+export interface SessionOptions {
+  readonly clock: Clock;
+  readonly hub: Hub;
+  readonly coalescer: Coalescer;
+  readonly watches: Watches;
+  readonly typing: TypingRelay;
+  readonly presence: PresenceService;
+  /** How long a session without a connection is kept for a resume. */
+  readonly resumeMs: number;
+  /** Sessions kept at most; beyond that the longest absent is forgotten. */
+  readonly resumable: number;
+  /** How long a user counts as present after a connection broke. */
+  readonly presenceGraceMs: number;
+  /** How long before its end a token's holder is told. */
+  readonly tokenWarningMs: number;
+  /** Presence calls that are on their way when the gateway stops are waited for. */
+  readonly track: (work: Promise<void>) => void;
+}
+
+/**
+ * The sessions of this gateway: opened by a handshake, live on a connection, detached for the resume window, ended. One that is detached
+ * still hears the bus, so that a resume needs no read of the database.
+ */
+export class Sessions {
+  readonly #options: SessionOptions;
+  readonly #byId = new Map<string, Session>();
+  /** In the order in which they lost their connection. */
+  readonly #detached = new Set<Session>();
+  readonly #expiries: BucketSchedule<Session>;
+  readonly #departures: BucketSchedule<Session>;
+  #live = 0;
+  #draining = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#expiries = new BucketSchedule(options.clock, 1_000, (due) => {
+      for (const session of due) this.#checkExpiry(session);
+    });
+    this.#departures = new BucketSchedule(options.clock, 1_000, (due) => {
+      for (const session of due) this.#checkDetached(session);
+    });
+  }
+
+  get liveCount(): number {
+    return this.#live;
+  }
+
+  /** Live, or about to be. */
+  get activeCount(): number {
+    return this.#byId.size - this.#detached.size;
+  }
+
+  get detachedCount(): number {
+    return this.#detached.size;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.#byId.values();
+  }
+
+  /** Sessions of the user that are live or about to be, here. */
+  liveOf(appId: string, userId: string): number {
+    let live = 0;
+    for (const session of this.#options.hub.sessions(userTopic(appId, userId))) if (session.state !== 'detached') live++;
+    return live;
+  }
+
+  /** The session to resume: it exists here, and belongs to the same device of the same user of the same app. */
+  find(identity: Identity, deviceId: string, sessionId: string): Session | undefined {
+    const session = this.#byId.get(sessionId);
+    const own = session?.appId === identity.appId && session.userId === identity.userId && session.deviceId === deviceId;
+    return own ? session : undefined;
+  }
+
+  /** A new session; its keys are heard once this resolves. It replaces what the same device left behind. */
+  async open(identity: Identity, deviceId: string): Promise<Session> {
+    const topic = userTopic(identity.appId, identity.userId);
+    const session = new Session(randomUUID(), identity, deviceId, topic);
+    this.#byId.set(session.id, session);
+    try {
+      await this.#options.hub.join(topic, session);
+    } catch (error) {
+      this.end(session);
+      throw error;
+    }
+    return session;
+  }
+
+  /** Takes a session out of the resume window, for a connection that is being made. */
+  claim(session: Session): void {
+    if (session.state !== 'detached') return;
+    session.state = 'opening';
+    this.#detached.delete(session);
+    this.#departures.remove(session, session.detachedCheckAt);
+  }
+
+  /** The connection that a session was opened or claimed for did not come about. */
+  abandon(session: Session, resumed: boolean): void {
+    if (session.state !== 'opening') return;
+    if (resumed) this.#keep(session);
+    else this.end(session);
+  }
+
+  /** The session is live from now on; an older connection of it is told and closed. Answers false when the session has ended meanwhile. */
+  attach(session: Session, connection: Connection, identity: Identity): boolean {
+    const { clock, coalescer, presence, hub, track } = this.#options;
+    if (session.state === 'ended') return false;
+    this.claim(session);
+    const before = session.connection;
+    if (before !== undefined) {
+      coalescer.detached(session);
+      this.#live--;
+      before.disconnect('session_replaced');
+    }
+    for (const other of [...hub.sessions(session.topic)]) {
+      if (other !== session && other.state === 'detached' && other.deviceId === session.deviceId) this.end(other);
+    }
+    this.#live++;
+    session.state = 'live';
+    session.connection = connection;
+    session.connectedAt = clock.now();
+    this.#renew(session, identity.expiresAt);
+    if (session.watches !== undefined) {
+      connection.join(session.topic);
+      for (const watched of session.watches.values()) connection.join(watched.topic);
+    }
+    for (const userId of session.watchedUsers ?? []) connection.join(presenceRoom(session.appId, userId));
+    coalescer.attached(session);
+    if (!session.present) track(presence.arrived(session));
+    return true;
+  }
+
+  /** The connection is gone. `saidGoodbye`: the client closed it itself, so its user is not waited for. */
+  detach(session: Session, connection: Connection, saidGoodbye: boolean): void {
+    if (session.connection !== connection) return;
+    this.#options.typing.allEnded(session);
+    this.#options.coalescer.detached(session);
+    this.#live--;
+    this.#unschedule(session);
+    if (this.#draining) {
+      this.end(session);
+      return;
+    }
+    if (saidGoodbye) this.#options.track(this.#options.presence.departed(session));
+    this.#keep(session);
+  }
+
+  /** The session has a new token of the same user. */
+  renew(session: Session, identity: Identity): void {
+    if (session.state === 'live') this.#renew(session, identity.expiresAt);
+  }
+
+  end(session: Session): void {
+    if (session.state === 'ended') return;
+    session.state = 'ended';
+    this.#byId.delete(session.id);
+    this.#detached.delete(session);
+    this.#departures.remove(session, session.detachedCheckAt);
+    this.#unschedule(session);
+    this.#options.watches.unwatch(session, session.watches?.keys() ?? []);
+    this.#options.hub.leave(session.topic, session);
+    this.#options.track(this.#options.presence.departed(session));
+  }
+
+  /** Keys may have been lost: every session is to ask for everything, those connected within `spreadMs`. */
+  resyncAll(spreadMs: number): void {
+    for (const session of this.#byId.values()) this.#options.coalescer.resync(session, spreadMs);
+  }
+
+  /** The registry has forgotten this gateway: it is told again who is here. */
+  registerAll(): void {
+    for (const session of this.#byId.values()) if (session.present) this.#options.track(this.#options.presence.arrived(session));
+  }
+
+  /** From now on a session ends with its connection. */
+  drain(): void {
+    this.#draining = true;
+    for (const session of [...this.#detached]) this.end(session);
+  }
+
+  /** Ends what is left. */
+  stop(): void {
+    for (const session of [...this.#byId.values()]) this.end(session);
+    this.#expiries.clear();
+    this.#departures.clear();
+  }
+
+  #keep(session: Session): void {
+    const { clock, resumeMs, resumable, presenceGraceMs } = this.#options;
+    const now = clock.now();
+    session.state = 'detached';
+    session.resumableUntil = now + resumeMs;
+    session.detachedCheckAt = now + (session.present ? Math.min(presenceGraceMs, resumeMs) : resumeMs);
+    this.#detached.add(session);
+    this.#departures.add(session, session.detachedCheckAt);
+    if (this.#detached.size > resumable) {
+      const [oldest] = this.#detached;
+      if (oldest !== undefined) this.end(oldest);
+    }
+  }
+
+  #checkDetached(session: Session): void {
+    const now = this.#options.clock.now();
+    if (session.state !== 'detached' || session.detachedCheckAt > now) return;
+    if (session.resumableUntil <= now) {
+      this.end(session);
+      return;
+    }
+    this.#options.track(this.#options.presence.departed(session));
+    session.detachedCheckAt = session.resumableUntil;
+    this.#departures.add(session, session.detachedCheckAt);
+  }
+
+  #renew(session: Session, expiresAt: number): void {
+    const now = this.#options.clock.now();
+    this.#unschedule(session);
+    session.expiresAt = expiresAt;
+    // A token shorter than the warning is announced at half its time.
+    this.#scheduleExpiry(session, expiresAt - Math.min(this.#options.tokenWarningMs, (expiresAt - now) / 2));
+  }
+
+  #checkExpiry(session: Session): void {
+    const { connection, expiresAt, expiryCheckAt } = session;
+    if (connection === undefined || expiryCheckAt > this.#options.clock.now()) return;
+    if (expiryCheckAt >= expiresAt) {
+      connection.disconnect('token_expired');
+      return;
+    }
+    connection.control({
+      type: 'token_expiring',
+      retryAfterMs: Math.max(0, Math.round(expiresAt - this.#options.clock.now())),
+    });
+    this.#scheduleExpiry(session, expiresAt);
+  }
+
+  #scheduleExpiry(session: Session, at: number): void {
+    session.expiryCheckAt = at;
+    this.#expiries.add(session, at);
+  }
+
+  #unschedule(session: Session): void {
+    if (session.expiryCheckAt === 0) return;
+    this.#expiries.remove(session, session.expiryCheckAt);
+    session.expiryCheckAt = 0;
+  }
+}

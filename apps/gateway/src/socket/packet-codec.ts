@@ -1,0 +1,96 @@
+import type { Peer } from './peer.ts';
+
+/** Packet types of the socket.io protocol, revision 5. */
+export const packetTypes = {
+  CONNECT: 0,
+  DISCONNECT: 1,
+  EVENT: 2,
+  ACK: 3,
+  CONNECT_ERROR: 4,
+} as const;
+
+/** A packet as socket.io takes it from its parser. */
+export interface Packet {
+  readonly type: number;
+  readonly nsp: string;
+  readonly data?: unknown;
+  readonly id?: number;
+}
+
+/** Names that mean something to the emitters inside socket.io: as events they would impersonate it. */
+const reservedEvents = new Set(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener', 'error']);
+
+/** `<type>[<ack id>][<json>]`; the product uses neither namespaces nor binary attachments, so neither is a packet here. */
+const packetForm = /^([0-4])(\d{0,15})/;
+
+/** Reads one packet; `undefined` for whatever a client of this product has no reason to send. */
+export function decodePacket(text: string): Packet | undefined {
+  const match = packetForm.exec(text);
+  if (match === null) return undefined;
+  const type = Number(match[1]);
+  const id = match[2] === '' ? undefined : Number(match[2]);
+  const json = text.slice(match[0].length);
+  const data = json === '' ? undefined : parse(json);
+  if (json !== '' && data === undefined) return undefined;
+  switch (type) {
+    case packetTypes.CONNECT:
+      return id === undefined && (data === undefined || isObject(data)) ? { type, nsp: '/', data } : undefined;
+    case packetTypes.DISCONNECT:
+      return id === undefined && data === undefined ? { type, nsp: '/' } : undefined;
+    case packetTypes.EVENT: {
+      if (!Array.isArray(data) || typeof data[0] !== 'string' || reservedEvents.has(data[0])) return undefined;
+      return id === undefined ? { type, nsp: '/', data } : { type, nsp: '/', data, id };
+    }
+    default:
+      // This server asks for no acknowledgement, and CONNECT_ERROR is the server's to send.
+      return undefined;
+  }
+}
+
+/** Writes packets of the one namespace there is. */
+export class PacketEncoder {
+  encode(packet: Packet): [string] {
+    return [`${packet.type}${packet.id ?? ''}${packet.data === undefined ? '' : JSON.stringify(packet.data)}`];
+  }
+}
+
+/**
+ * socket.io's decoder for one connection. socket.io makes one per client without saying for whom, right after the engine announced the
+ * connection: `arriving` names it. Frames that are no packets go to the peer, who ends the connection with a code.
+ */
+export function decoderFor(arriving: () => Peer): new () => object {
+  return class PacketDecoder {
+    readonly #peer = arriving();
+    #listener: ((packet: Packet) => void) | undefined;
+
+    on(_event: 'decoded', listener: (packet: Packet) => void): void {
+      this.#listener = listener;
+    }
+
+    removeListener(): void {
+      this.#listener = undefined;
+    }
+
+    add(data: unknown): void {
+      const packet = typeof data === 'string' ? decodePacket(data) : undefined;
+      if (this.#peer.accepts(packet)) this.#listener?.(packet);
+    }
+
+    destroy(): void {
+      this.#listener = undefined;
+    }
+  };
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    // Not JSON: the caller ends the connection; the parser's message would quote the frame.
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

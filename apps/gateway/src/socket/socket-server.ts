@@ -1,0 +1,283 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Clock, type Logger, NudgeError, type OriginPolicy, toNudgeError } from '@nudge/server-kit';
+import { type HandshakeRefusal, type Heartbeat, type Limits, SOCKET_PATH } from '@nudge/types';
+import { Server as Engine } from 'engine.io';
+import { Server, type Socket } from 'socket.io';
+import { type ServerOptions, WebSocketServer } from 'ws';
+import type { GatewayAdmission } from '../services/admission.ts';
+import type { Relay } from '../services/connection.ts';
+import type { GatewayCounts } from '../services/counts.ts';
+import type { Sessions } from '../services/sessions.ts';
+import { Closer } from './closer.ts';
+import { connectionOf, type EngineConnection, type WebSocketPeer } from './engine-internals.ts';
+import { decoderFor, PacketEncoder } from './packet-codec.ts';
+import { Peer } from './peer.ts';
+import { judgeUpgrade, refuseUpgrade } from './upgrade.ts';
+
+/** Times in ms. */
+export interface SocketServerOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: Limits;
+  readonly counts: GatewayCounts;
+  readonly origins: OriginPolicy;
+  readonly heartbeat: Heartbeat;
+  readonly gatewayId: string;
+  /** How long a client may take to send its CONNECT. */
+  readonly connectTimeoutMs: number;
+}
+
+/** What the sockets bring their events to. */
+export interface SocketApp {
+  readonly admission: GatewayAdmission;
+  readonly sessions: Sessions;
+  readonly dispatch: (peer: Peer, name: string, args: readonly unknown[]) => void;
+}
+
+/** How many times the events allowed make a flood. */
+const floodFactor = 4;
+
+/**
+ * socket.io over engine.io over ws, WebSocket only, with what the product does not use taken out: polling, compression, binary packets,
+ * namespaces, the room of its own that every socket gets, and the upgrade request that every socket keeps.
+ */
+export class SocketServer {
+  readonly relay: Relay;
+  readonly #options: SocketServerOptions;
+  readonly #io: Server;
+  readonly #engine: Engine;
+  readonly #closer: Closer;
+  readonly #servers = new Set<HttpServer>();
+  readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head);
+  #arriving: Peer | undefined;
+  #app: SocketApp | undefined;
+
+  constructor(options: SocketServerOptions) {
+    this.#options = options;
+    this.#closer = new Closer(options.clock);
+    this.#engine = new Engine({
+      transports: ['websocket'],
+      allowUpgrades: false,
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize: options.limits.socketFrameBytes,
+      pingInterval: options.heartbeat.intervalMs,
+      pingTimeout: options.heartbeat.timeoutMs,
+      wsEngine: HardenedWebSocketServer,
+    });
+    this.#io = new Server({
+      path: SOCKET_PATH,
+      serveClient: false,
+      connectTimeout: options.connectTimeoutMs,
+      parser: {
+        Encoder: PacketEncoder,
+        Decoder: decoderFor(() => this.#takeArriving()),
+      },
+    });
+    // Before socket.io hears of the connection: its decoder is made for the peer announced here.
+    this.#engine.on('connection', (conn: unknown) => this.#arrived(connectionOf(conn)));
+    this.#io.bind(this.#engine);
+    this.#io.use((socket, next) => void this.#handshake(socket, next));
+    this.#io.on('connection', (socket) => this.#connected(socket));
+    this.relay = {
+      emit: (room, event, payload, { exceptRoom } = {}) => {
+        const everyone = this.#io.to(room).volatile;
+        const target = exceptRoom === undefined ? everyone : everyone.except(exceptRoom);
+        target.emit(event, payload);
+      },
+    };
+  }
+
+  /** Connections open, those without a session included. */
+  get size(): number {
+    return this.#engine.clientsCount;
+  }
+
+  /** Says what the sockets bring their events to; once, before the first request. */
+  serve(app: SocketApp): void {
+    this.#app = app;
+  }
+
+  attach(server: HttpServer): void {
+    this.#servers.add(server);
+    server.on('upgrade', this.#onUpgrade);
+  }
+
+  /** Takes no further upgrade and cuts off whoever is left. */
+  async stop(): Promise<void> {
+    for (const server of this.#servers) server.off('upgrade', this.#onUpgrade);
+    await this.#io.close();
+    this.#closer.stop();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const app = this.#app;
+    const error =
+      app === undefined
+        ? new NudgeError('overloaded', { retryAfterMs: 1_000 })
+        : judgeUpgrade(request, {
+            origins: this.#options.origins,
+            refuse: () => app.admission.refuseUpgrade(this.size),
+          });
+    if (error !== undefined) {
+      this.#options.counts.countRefused(`http_${error.status}`);
+      refuseUpgrade(socket, error);
+      return;
+    }
+    this.#engine.handleUpgrade(request as Parameters<Engine['handleUpgrade']>[0], socket, head);
+  }
+
+  #arrived(conn: EngineConnection): void {
+    const { clock, counts, limits } = this.#options;
+    const peer = new Peer(conn, {
+      now: () => clock.now(),
+      counts,
+      floodFrames: floodFactor * limits.socketEventsPer10Seconds,
+      close: (closing) => this.#closer.close(closing),
+    });
+    conn.peer = peer;
+    conn.request = undefined;
+    conn.transport.removeAllListeners('headers');
+    conn.transport.socket.on('ping', onPing);
+    conn.on('packet', onPacket);
+    conn.on('close', this.#onClose);
+    this.#arriving = peer;
+  }
+
+  #takeArriving(): Peer {
+    const peer = this.#arriving;
+    if (peer === undefined) throw new Error('socket.io made a decoder without a connection');
+    this.#arriving = undefined;
+    return peer;
+  }
+
+  async #handshake(socket: Socket, next: (error?: Error) => void): Promise<void> {
+    const peer = connectionOf(socket.conn).peer;
+    const app = this.#app;
+    if (peer === undefined || app === undefined) return;
+    const auth: unknown = socket.handshake.auth;
+    trim(socket);
+    try {
+      const admitted = await app.admission.judge(auth);
+      if (peer.isEnding) {
+        app.sessions.abandon(admitted.session, admitted.resumed);
+        return;
+      }
+      peer.admitted = admitted;
+      next();
+    } catch (error) {
+      next(this.#refusal(error));
+      // socket.io writes the refusal in the next tick.
+      setImmediate(() => peer.end());
+    }
+  }
+
+  #refusal(error: unknown): Error {
+    const failure = toNudgeError(error);
+    const { code, retryable, retryAfterMs } = failure;
+    this.#options.counts.countRefused(code);
+    if (code === 'internal') this.#options.log.error({ err: error }, 'a handshake failed');
+    const data: HandshakeRefusal = {
+      code,
+      retryable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }),
+    };
+    return Object.assign(new Error(code), { data });
+  }
+
+  #connected(socket: Socket): void {
+    const { gatewayId, heartbeat, clock, counts } = this.#options;
+    const peer = connectionOf(socket.conn).peer;
+    const app = this.#app;
+    const admitted = peer?.admitted;
+    if (peer === undefined || app === undefined || admitted === undefined) {
+      socket.disconnect(true);
+      return;
+    }
+    const { session, identity, resumed, epoch } = admitted;
+    peer.admitted = undefined;
+    peer.connected(socket, session);
+    socket.onAny(this.#onAny);
+    if (session.state === 'ended') {
+      // Forgotten or drained between the handshake and here: the client starts again.
+      peer.disconnect('overloaded', 1_000);
+      return;
+    }
+    counts.welcomed++;
+    if (resumed) counts.resumed++;
+    socket.emit('welcome', {
+      sessionId: session.id,
+      gatewayId,
+      resumed,
+      epoch,
+      heartbeat,
+      serverTime: new Date(clock.now()).toISOString(),
+    });
+    app.sessions.attach(session, peer, identity);
+  }
+
+  /** One listener for all connections; `this` is the connection. */
+  readonly #onClose = closeListener((peer) => {
+    const { admitted, session } = peer;
+    const app = this.#app;
+    if (app === undefined) return;
+    if (session !== undefined) app.sessions.detach(session, peer, peer.saidGoodbye);
+    else if (admitted !== undefined) app.sessions.abandon(admitted.session, admitted.resumed);
+  });
+
+  /** One listener for all sockets; `this` is the socket. */
+  readonly #onAny = anyListener((peer, name, args) => this.#app?.dispatch(peer, name, args));
+}
+
+function closeListener(onClose: (peer: Peer) => void): (this: EngineConnection) => void {
+  return function (this: EngineConnection) {
+    const { peer } = this;
+    this.peer = undefined;
+    if (peer !== undefined) onClose(peer);
+  };
+}
+
+function anyListener(
+  onEvent: (peer: Peer, name: string, args: readonly unknown[]) => void,
+): (this: Socket, name: string, ...args: unknown[]) => void {
+  return function (this: Socket, name: string, ...args: unknown[]) {
+    const { peer } = connectionOf(this.conn);
+    if (peer !== undefined) onEvent(peer, name, args);
+  };
+}
+
+function onPacket(this: EngineConnection, packet: { readonly type: string }): void {
+  this.peer?.onEnginePacket(packet.type);
+}
+
+/** A ping of the WebSocket protocol (no client of ours sends any): answered only while the answers are taken. */
+function onPing(this: WebSocketPeer, data: Buffer): void {
+  if (this.bufferedAmount < 1_024) this.pong(data);
+}
+
+const nothing = Object.freeze({});
+
+/** Takes from a socket what it keeps of its handshake (headers, the token), and the room of its own that nobody addresses. */
+function trim(socket: Socket): void {
+  const lean = socket as { handshake: unknown; join: Socket['join'] };
+  lean.handshake = nothing;
+  lean.join = joinUnlessOwn;
+}
+
+function joinUnlessOwn(this: Socket, rooms: string | string[]): Promise<void> | void {
+  if (rooms !== this.id) return (Object.getPrototypeOf(this) as Socket).join.call(this, rooms);
+}
+
+/** ws with bounds for a peer that sends crumbs, pings without reading the answers, or never closes. */
+class HardenedWebSocketServer extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    super({
+      ...options,
+      autoPong: false,
+      maxFragments: 64,
+      maxBufferedChunks: 1_024,
+      closeTimeout: 500,
+    } as ServerOptions);
+  }
+}
