@@ -261,9 +261,9 @@ describe('logs that change under the client', () => {
     const range = next(client, 'range');
     const current = next(client, 'current');
     connection.resync();
-    expect(await range).toEqual({ conversationId: 'c1', from: 1_961 });
+    expect(await range).toEqual({ conversationId: 'c1', from: 1_971 });
     await current;
-    expect(client.entries('c1')[0]?.seq).toBe(1_961);
+    expect(client.entries('c1')[0]?.seq).toBe(1_971);
     expect(client.cursor('c1')).toBe(2_010);
   });
 

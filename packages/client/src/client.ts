@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Entry, LogName, Presence } from '@nudge/types';
 import { systemClock, type Clock } from './clock.ts';
 import { Emitter } from './emitter.ts';

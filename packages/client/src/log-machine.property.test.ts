@@ -42,8 +42,9 @@ class Server {
     if (after === null) {
       return { type: 'page', ticket, items: this.items(Math.max(0, head - cut), cut), head, oldestSeq, more: head > cut, crowded: false };
     }
+    const room = cut % 2 === 0 ? cut : 0;
     const behind = head - after > this.tooLongAfter || after + 1 < oldestSeq;
-    if (viaSync && behind) return { type: 'tooLong', ticket, snapshotSeq: head };
+    if (viaSync && behind) return { type: 'tooLong', ticket, snapshotSeq: head, items: this.items(Math.max(0, head - room), room) };
     const items = this.items(after, cut);
     return { type: 'page', ticket, items, head, oldestSeq, more: items.length === cut && (items.at(-1)?.seq ?? head) < head, crowded: false };
   }

@@ -24,7 +24,7 @@ const events: Record<LogEvent['type'], LogEvent> = {
   sync: { type: 'sync' },
   page: page(seqs(11, 12)),
   failed: { type: 'failed', ticket: 7, retryable: true },
-  tooLong: { type: 'tooLong', ticket: 7, snapshotSeq: 5_000 },
+  tooLong: { type: 'tooLong', ticket: 7, snapshotSeq: 5_000, items: [] },
   seqAhead: { type: 'seqAhead', ticket: 7 },
   notFound: { type: 'notFound', ticket: 7 },
   retry: { type: 'retry', ticket: 7 },

@@ -119,6 +119,20 @@ describe('starting from the end', () => {
     expect(line(stepLog(kept, page(seqs(40, 41))))).toBe('waiting null>0 #1 kept 50 | short | wait 1');
   });
 
+  it.each<[string, number[], string]>([
+    ['up to the snapshot are the new range', [98, 99], 'idle 99 | apply 98,99 to 99 new range'],
+    ['that end elsewhere are not trusted', [97, 98], 'starting >99 min 99 kept 10 | pull end min 99'],
+    ['with a hole are not trusted', [96, 99], 'starting >99 min 99 kept 10 | pull end min 99'],
+  ])('too far behind, newest entries %s', (_what, items, expected) => {
+    expect(line(stepLog(pulling, { type: 'tooLong', ticket: 7, snapshotSeq: 99, items: seqs(...items) }))).toBe(expected);
+  });
+
+  it('too far behind, what was heard beyond the snapshot is pulled', () => {
+    const heard = stepLog(pulling, { type: 'key', seq: 120 }).state;
+    const step = stepLog(heard, { type: 'tooLong', ticket: 7, snapshotSeq: 99, items: seqs(98, 99) });
+    expect(line(step)).toBe('pulling 99>120 min 120 | apply 98,99 to 99 new range | pull after 99 min 120');
+  });
+
   it('remembers the old range over a failure', () => {
     const waiting = stepLog({ ...starting, prior: 50 }, { type: 'failed', ticket: 7, retryable: true, afterMs: 900 });
     expect(line(waiting)).toBe('waiting null>0 #1 kept 50 | wait 1 from 900');
@@ -190,6 +204,6 @@ describe('the feed', () => {
   it('is nobody else to leave, and has no end to start from', () => {
     expect(stepLog(feed, { type: 'left', leftSeq: 99 }).state).toBe(feed);
     expect(line(stepLog(feed, { type: 'notFound', ticket: 7 }))).toBe('stalled 10>12');
-    expect(line(stepLog(feed, { type: 'tooLong', ticket: 7, snapshotSeq: 99 }))).toBe('waiting 10>12 #4 | wait 4');
+    expect(line(stepLog(feed, { type: 'tooLong', ticket: 7, snapshotSeq: 99, items: [] }))).toBe('waiting 10>12 #4 | wait 4');
   });
 });

@@ -21,7 +21,7 @@ export function stepLog<T extends Positioned>(state: LogState, event: LogEvent<T
     case 'failed':
       return answers(state, event) ? failed(state, event.retryable, event.afterMs) : same(state);
     case 'tooLong':
-      return answers(state, event) ? onTooLong(state, event.snapshotSeq) : same(state);
+      return answers(state, event) ? onTooLong(state, event) : same(state);
     case 'seqAhead':
       return answers(state, event) ? onSeqAhead(state) : same(state);
     case 'notFound':
@@ -111,7 +111,7 @@ function onSync<T extends Positioned>(state: LogState): LogStep<T> {
 function settle<T extends Positioned>(state: Starting | Pulling, page: ReturnType<typeof pageAfter<T>>): LogStep<T> {
   switch (page.type) {
     case 'truncated':
-      return onTooLong(state, page.head);
+      return startAnew(state, page.head);
     case 'violation': {
       const wait = failed<T>(state, true, undefined);
       return { state: wait.state, effects: [{ type: 'violation', kind: page.kind }, ...wait.effects] };
@@ -149,8 +149,18 @@ function held(state: Starting | Pulling): { cursor: number | null; prior: number
   return state.phase === 'pulling' ? { cursor: state.cursor, prior: null } : { cursor: null, prior: state.prior };
 }
 
-/** The cursor cannot be continued: its range stays as it is, a new one begins at the end, which has reached `snapshotSeq`. */
-function onTooLong<T extends Positioned>(state: Starting | Pulling, snapshotSeq: number): LogStep<T> {
+/** The cursor cannot be continued: its range stays as it is, a new one begins at the end, which the answer may have brought along. */
+function onTooLong<T extends Positioned>(state: Starting | Pulling, event: Extract<LogEvent<T>, { type: 'tooLong' }>): LogStep<T> {
+  const { snapshotSeq, items } = event;
+  const end = items.at(-1)?.seq;
+  if (state.kind === 'feed' || state.phase === 'starting' || end !== snapshotSeq) return startAnew(state, snapshotSeq);
+  const { kind, life, ticket, target, asked, again, attempt, cursor } = state;
+  const anew: Starting = { kind, life, ticket, target, asked, again, attempt, phase: 'starting', prior: cursor };
+  const page = pageFromEnd(anew, { items, head: snapshotSeq });
+  return page.type === 'moved' ? settle(anew, page) : startAnew(state, snapshotSeq);
+}
+
+function startAnew<T extends Positioned>(state: Starting | Pulling, snapshotSeq: number): LogStep<T> {
   if (state.kind === 'feed' || state.phase === 'starting') return failed(state, true, undefined);
   return pull(state, { cursor: null, prior: state.cursor, target: Math.max(state.target, snapshotSeq), attempt: 0 });
 }

@@ -34,7 +34,7 @@ export function pageAfter<T extends Positioned>(state: Pulling, page: Page<T>): 
 }
 
 /** Judges the newest page. With an old range kept (`prior`) it continues that range where it reaches it, else begins a new one. */
-export function pageFromEnd<T extends Positioned>(state: Starting, page: Page<T>): PageOutcome<T> {
+export function pageFromEnd<T extends Positioned>(state: Starting, page: Pick<Page<T>, 'items' | 'head'>): PageOutcome<T> {
   const first = page.items[0]?.seq;
   if (first !== undefined && !follows(page.items, first - 1, true)) return { type: 'violation', kind: 'gap' };
   const cursor = page.items.at(-1)?.seq ?? page.head;

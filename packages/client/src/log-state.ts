@@ -101,7 +101,8 @@ export type LogEvent<T extends Positioned = Positioned> =
       readonly crowded: boolean;
     }
   | { readonly type: 'failed'; readonly ticket: number; readonly retryable: boolean; readonly afterMs?: number }
-  | { readonly type: 'tooLong'; readonly ticket: number; readonly snapshotSeq: number }
+  /** The cursor cannot be continued. `items`: the newest entries, up to `snapshotSeq`, as far as the answer had room for them. */
+  | { readonly type: 'tooLong'; readonly ticket: number; readonly snapshotSeq: number; readonly items: readonly T[] }
   | { readonly type: 'seqAhead'; readonly ticket: number }
   | { readonly type: 'notFound'; readonly ticket: number }
   /** The wait numbered `ticket` is over. */

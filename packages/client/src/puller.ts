@@ -155,8 +155,8 @@ export class Puller {
       return;
     }
     if (delta.tooLong !== undefined && delta.tooLong !== null) {
-      this.#sink.onReport(this.#report(pull, 'sync', started, 0, delta.head, 'too_long'));
-      this.#sink.onLog(log, { type: 'tooLong', ticket, snapshotSeq: delta.tooLong.snapshotSeq });
+      this.#sink.onReport(this.#report(pull, 'sync', started, delta.entries.length, delta.head, 'too_long'));
+      this.#sink.onLog(log, { type: 'tooLong', ticket, snapshotSeq: delta.tooLong.snapshotSeq, items: delta.entries });
       return;
     }
     this.#sink.onReport(this.#report(pull, 'sync', started, delta.entries.length, delta.head, undefined));
