@@ -28,7 +28,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     arbitrary: fc.record({
       do: fc.constant('fault'),
-      fault: fc.constantFrom<Fault>('cut', 'cutAfter', { status: 503, body: problem('not_caught_up', true) }, { status: 502, body: '<html>' }),
+      fault: fc.constantFrom<Fault>(
+        'cut',
+        'cutAfter',
+        { status: 503, body: problem('not_caught_up', true) },
+        { status: 502, body: '<html>' },
+      ),
     }),
     weight: 2,
   },

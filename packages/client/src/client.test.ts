@@ -2,10 +2,10 @@ import type { Entry } from '@nudge/types';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NudgeClient } from './client.ts';
 import type { ClientEvents } from './events.ts';
-import type { ClientOptions } from './options.ts';
 import { problem, TestServer, tokenOf } from './fixtures/server.fixture.ts';
-import { MemoryStorage } from './storage.ts';
 import { type TestConnection, TestTransport } from './fixtures/transport.fixture.ts';
+import type { ClientOptions } from './options.ts';
+import { MemoryStorage } from './storage.ts';
 
 let server: TestServer;
 let transport: TestTransport;
@@ -214,7 +214,9 @@ describe('keys', () => {
     const connection = await connected(client);
     let refusals = 2;
     server.fault = ({ path }) =>
-      path.endsWith('/entries') && refusals-- > 0 ? { status: 503, body: problem('not_caught_up', true), headers: { 'retry-after': '0' } } : undefined;
+      path.endsWith('/entries') && refusals-- > 0
+        ? { status: 503, body: problem('not_caught_up', true), headers: { 'retry-after': '0' } }
+        : undefined;
     server.append('c1', 1);
     const codes: (string | undefined)[] = [];
     client.on('pull', ({ code }) => codes.push(code));
@@ -336,7 +338,13 @@ describe('sending', () => {
     server.append('c1', 2);
     const client = make();
     await connected(client);
-    const faults = ['cut', 'cutAfter', { status: 503, body: problem('overloaded', true) }, { status: 201, body: '{}' }, { status: 502, body: '<html>' }] as const;
+    const faults = [
+      'cut',
+      'cutAfter',
+      { status: 503, body: problem('overloaded', true) },
+      { status: 201, body: '{}' },
+      { status: 502, body: '<html>' },
+    ] as const;
     let at = 0;
     server.fault = ({ path }) => (path.endsWith('/messages') ? faults[at++] : undefined);
     expect(await client.send('c1', { text: 'hello' })).toMatchObject({ seq: 3 });
@@ -351,7 +359,12 @@ describe('sending', () => {
     let cuts = 3;
     server.fault = ({ path }) => (path.endsWith('/messages') && cuts-- > 0 ? 'cut' : undefined);
     await Promise.all([1, 2, 3, 4, 5].map((n) => client.send('c1', { n })));
-    expect(server.conversations.get('c1')?.entries.slice(1).map(({ body }) => body)).toEqual([1, 2, 3, 4, 5].map((n) => ({ n })));
+    expect(
+      server.conversations
+        .get('c1')
+        ?.entries.slice(1)
+        .map(({ body }) => body),
+    ).toEqual([1, 2, 3, 4, 5].map((n) => ({ n })));
     expect(client.entries('c1')).toEqual(server.conversations.get('c1')?.entries);
   });
 
@@ -432,7 +445,8 @@ describe('around the log', () => {
   it('watches again after a reconnect, and takes the heads as keys', async () => {
     server.append('c1', 2);
     const client = make();
-    transport.answer = (event) => (event === 'watch' ? { ok: true, heads: { c1: server.head('c1') }, refused: { c2: 'not_found' } } : { ok: true, presence: [] });
+    transport.answer = (event) =>
+      event === 'watch' ? { ok: true, heads: { c1: server.head('c1') }, refused: { c2: 'not_found' } } : { ok: true, presence: [] };
     expect(await client.watch(['c1', 'c2'])).toBeUndefined();
     const connection = await connected(client);
     expect(connection.requests).toEqual([{ event: 'watch', payload: { conversationIds: ['c1', 'c2'] } }]);

@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Entry, LogName, Presence } from '@nudge/types';
-import { systemClock, type Clock } from './clock.ts';
+import { type Clock, systemClock } from './clock.ts';
 import { Emitter } from './emitter.ts';
 import { Endpoints } from './endpoints.ts';
 import { asNudgeError, NudgeError } from './errors.ts';

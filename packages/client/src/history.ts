@@ -30,7 +30,8 @@ export async function loadBefore(deps: HistoryDeps, conversationId: string, limi
   const page = await http.untilAnswered({ method: 'GET', url }, entriesPage);
   driver.sync({ type: 'epoch', seen: page.epoch, asked });
   if (driver.state(log).life !== life) return [];
-  if (!endsBefore(page, before)) throw new NudgeError('bad_answer', 'the page does not end where the local history begins', { retryable: true });
+  if (!endsBefore(page, before))
+    throw new NudgeError('bad_answer', 'the page does not end where the local history begins', { retryable: true });
   // Trimming may have moved the beginning meanwhile: then the page is good to show, but does not join what is stored.
   if (begin(storage, log, cursor) === before) storage.prepend(log, page.entries);
   return page.entries;

@@ -18,13 +18,34 @@ const request = () => ({ method: 'GET' as const, url: `${server.url}/x` });
 
 describe('failures of HTTP', () => {
   it.each([
-    [{ status: 429, body: problem('rate_limited', true), headers: { 'retry-after': '3' } }, { code: 'rate_limited', retryable: true, retryAfterMs: 3_000 }],
-    [{ status: 403, body: problem('muted', false) }, { code: 'muted', retryable: false, status: 403, requestId: 'r1' }],
-    [{ status: 502, body: '<html>' }, { code: 'bad_answer', retryable: true, status: 502 }],
-    [{ status: 408, body: '' }, { code: 'bad_answer', retryable: true, status: 408 }],
-    [{ status: 404, body: 'not here' }, { code: 'bad_answer', retryable: false, status: 404 }],
-    [{ status: 400, body: '[1]' }, { code: 'bad_answer', retryable: false, status: 400 }],
-    [{ status: 200, body: '{"cut' }, { code: 'bad_answer', retryable: true }],
+    [
+      { status: 429, body: problem('rate_limited', true), headers: { 'retry-after': '3' } },
+      { code: 'rate_limited', retryable: true, retryAfterMs: 3_000 },
+    ],
+    [
+      { status: 403, body: problem('muted', false) },
+      { code: 'muted', retryable: false, status: 403, requestId: 'r1' },
+    ],
+    [
+      { status: 502, body: '<html>' },
+      { code: 'bad_answer', retryable: true, status: 502 },
+    ],
+    [
+      { status: 408, body: '' },
+      { code: 'bad_answer', retryable: true, status: 408 },
+    ],
+    [
+      { status: 404, body: 'not here' },
+      { code: 'bad_answer', retryable: false, status: 404 },
+    ],
+    [
+      { status: 400, body: '[1]' },
+      { code: 'bad_answer', retryable: false, status: 400 },
+    ],
+    [
+      { status: 200, body: '{"cut' },
+      { code: 'bad_answer', retryable: true },
+    ],
     ['cut' as const, { code: 'network', retryable: true }],
   ])('%o', async (fault, error) => {
     server.fault = () => fault;
@@ -32,7 +53,11 @@ describe('failures of HTTP', () => {
   });
 
   it('a Retry-After that is a date counts from now', async () => {
-    server.fault = () => ({ status: 503, body: problem('overloaded', true), headers: { 'retry-after': new Date(1_000_000 + 9_000).toUTCString() } });
+    server.fault = () => ({
+      status: 503,
+      body: problem('overloaded', true),
+      headers: { 'retry-after': new Date(1_000_000 + 9_000).toUTCString() },
+    });
     await expect(make(new ManualClock()).once(request())).rejects.toMatchObject({ retryAfterMs: 9_000 });
   });
 
@@ -51,7 +76,9 @@ describe('failures of HTTP', () => {
     };
     let refusals = 2;
     server.fault = () =>
-      refusals-- > 0 ? { status: 503, body: problem('overloaded', true), headers: { 'retry-after': '2' } } : { status: 200, body: { fine: true } };
+      refusals-- > 0
+        ? { status: 503, body: problem('overloaded', true), headers: { 'retry-after': '2' } }
+        : { status: 200, body: { fine: true } };
     expect(await make(clock).untilAnswered(request(), (body) => body)).toEqual({ fine: true });
     expect(waits.filter((ms) => ms !== 5_000)).toEqual([2_000, 2_000]);
     expect(clock.pending).toBe(0);

@@ -24,6 +24,15 @@ export type { ReadPosition } from './read-marks.ts';
 export type { SendAnswer, SendOptions } from './send.ts';
 export { socketIoTransport } from './socket-io-transport.ts';
 export { MemoryStorage, type Storage, type StoredState } from './storage.ts';
-export { FULL_SYNC_EVERY_MS, initialSync, type ListedHead, type SyncEffect, type SyncEvent, type SyncState, type SyncStep, stepSync } from './sync-machine.ts';
+export {
+  FULL_SYNC_EVERY_MS,
+  initialSync,
+  type ListedHead,
+  type SyncEffect,
+  type SyncEvent,
+  type SyncState,
+  type SyncStep,
+  stepSync,
+} from './sync-machine.ts';
 export type { GetToken } from './tokens.ts';
 export type { Connection, ConnectionHandlers, ConnectRequest, Transport } from './transport.ts';

@@ -129,7 +129,9 @@ describe('the link', () => {
   });
 
   it('asks the dispatcher, keeps its list while it is fresh, and asks again when none of it served', async () => {
-    const fetch = vi.fn(async () => Response.json({ gateways: [{ url: 'http://g1' }, { url: 'http://g2' }], sync: 'http://sync', ttlSeconds: 60 }));
+    const fetch = vi.fn(async () =>
+      Response.json({ gateways: [{ url: 'http://g1' }, { url: 'http://g2' }], sync: 'http://sync', ttlSeconds: 60 }),
+    );
     make('dispatcher', fetch).start();
     for (const [url, asked] of [
       ['http://g1', 1],
@@ -145,7 +147,10 @@ describe('the link', () => {
   });
 
   it('keeps trying while the dispatcher does not answer', async () => {
-    const fetch = vi.fn().mockRejectedValueOnce(new TypeError('fetch failed')).mockResolvedValue(Response.json({ gateways: [], sync: 'x', ttlSeconds: 1 }));
+    const fetch = vi
+      .fn()
+      .mockRejectedValueOnce(new TypeError('fetch failed'))
+      .mockResolvedValue(Response.json({ gateways: [], sync: 'x', ttlSeconds: 1 }));
     make('dispatcher', fetch).start();
     await vi.waitFor(() => expect(told).toEqual(['network - retry in 250']));
     clock.advance(250);

@@ -122,7 +122,12 @@ export class Link {
     this.#renewToken = false;
     this.#lastToken = token;
     const sessionId = this.#session?.url === url ? this.#session.id : undefined;
-    const auth = { token, deviceId, ...(sessionId === undefined ? {} : { sessionId }), ...(clientName === undefined ? {} : { client: clientName }) };
+    const auth = {
+      token,
+      deviceId,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(clientName === undefined ? {} : { client: clientName }),
+    };
     const connection = transport.connect({ url, auth, network }, this.#handlers(current));
     if (current !== this.#try) return connection.close();
     this.#live = { connection, url, token, openedAt: undefined, said: undefined };
@@ -198,7 +203,8 @@ export class Link {
     const plan = planReconnect({ error, said, openMs, attempt: this.#attempt, renewable: tokens.renewable }, random());
     if (plan.type === 'stop') {
       this.#wanted = false;
-      return observer.stopped(error, said);
+      observer.stopped(error, said);
+      return;
     }
     this.#attempt = plan.attempt;
     this.#renewToken ||= plan.renewToken;

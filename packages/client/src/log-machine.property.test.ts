@@ -46,7 +46,15 @@ class Server {
     const behind = head - after > this.tooLongAfter || after + 1 < oldestSeq;
     if (viaSync && behind) return { type: 'tooLong', ticket, snapshotSeq: head, items: this.items(Math.max(0, head - room), room) };
     const items = this.items(after, cut);
-    return { type: 'page', ticket, items, head, oldestSeq, more: items.length === cut && (items.at(-1)?.seq ?? head) < head, crowded: false };
+    return {
+      type: 'page',
+      ticket,
+      items,
+      head,
+      oldestSeq,
+      more: items.length === cut && (items.at(-1)?.seq ?? head) < head,
+      crowded: false,
+    };
   }
 }
 
@@ -82,7 +90,7 @@ class Device {
         this.violations++;
         return;
       case 'apply':
-        return this.apply(effect);
+        this.apply(effect);
     }
   }
 
@@ -272,45 +280,52 @@ describe('whatever becomes of keys, pages and requests', () => {
 
   it('the same over truncation, leaving, rejoining, a restored server and keys of seqs that never were', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(...usual, ...rare), { maxLength: 80, size: 'max' }), fc.integer({ min: 2, max: 12 }), (actions, tooLongAfter) => {
-        const { server, device } = play(actions, tooLongAfter);
-        device.put({ type: 'open' });
-        device.put({ type: 'sync' });
-        quiesce(server, device);
-        holdsTruth(server, device);
-        if (server.member) {
-          expect(device.state).toMatchObject({ phase: 'idle', cursor: server.head });
-          if (server.head >= server.visibleFrom) expect(device.ranges.at(-1)?.at(-1)?.seq).toBe(server.head);
-        } else {
-          expect(['gone', 'unknown']).toContain(device.state.phase);
-          expect(device.ranges).toEqual([]);
-        }
-      }),
+      fc.property(
+        fc.array(fc.oneof(...usual, ...rare), { maxLength: 80, size: 'max' }),
+        fc.integer({ min: 2, max: 12 }),
+        (actions, tooLongAfter) => {
+          const { server, device } = play(actions, tooLongAfter);
+          device.put({ type: 'open' });
+          device.put({ type: 'sync' });
+          quiesce(server, device);
+          holdsTruth(server, device);
+          if (server.member) {
+            expect(device.state).toMatchObject({ phase: 'idle', cursor: server.head });
+            if (server.head >= server.visibleFrom) expect(device.ranges.at(-1)?.at(-1)?.seq).toBe(server.head);
+          } else {
+            expect(['gone', 'unknown']).toContain(device.state.phase);
+            expect(device.ranges).toEqual([]);
+          }
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
 
   it('with every key delivered once and nothing else, a device follows without a sync', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ count: fc.integer({ min: 1, max: 9 }), answers: small }), { minLength: 1, maxLength: 40 }), (bursts) => {
-        const server = new Server(Number.POSITIVE_INFINITY);
-        const device = new Device();
-        let pulls = 0;
-        for (const { count, answers } of bursts) {
-          for (let i = 0; i < count; i++) device.put({ type: 'key', seq: ++server.head });
-          for (let i = 0; i < answers; i++) {
-            const pull = device.pulls.pop();
-            if (pull === undefined) break;
-            pulls++;
-            device.put(server.answer(pull, 50, false));
+      fc.property(
+        fc.array(fc.record({ count: fc.integer({ min: 1, max: 9 }), answers: small }), { minLength: 1, maxLength: 40 }),
+        (bursts) => {
+          const server = new Server(Number.POSITIVE_INFINITY);
+          const device = new Device();
+          let pulls = 0;
+          for (const { count, answers } of bursts) {
+            for (let i = 0; i < count; i++) device.put({ type: 'key', seq: ++server.head });
+            for (let i = 0; i < answers; i++) {
+              const pull = device.pulls.pop();
+              if (pull === undefined) break;
+              pulls++;
+              device.put(server.answer(pull, 50, false));
+            }
+            expect(device.pulls.length).toBeLessThanOrEqual(1);
           }
-          expect(device.pulls.length).toBeLessThanOrEqual(1);
-        }
-        expect(pulls).toBeLessThanOrEqual(server.head);
-        quiesce(server, device);
-        expect(device.state).toMatchObject({ phase: 'idle', cursor: server.head });
-        expect(device.violations).toBe(0);
-      }),
+          expect(pulls).toBeLessThanOrEqual(server.head);
+          quiesce(server, device);
+          expect(device.state).toMatchObject({ phase: 'idle', cursor: server.head });
+          expect(device.violations).toBe(0);
+        },
+      ),
     );
   });
 });

@@ -58,8 +58,12 @@ describe('pages', () => {
   });
 
   it('that stop short of their head are continued', () => {
-    expect(line(stepLog(pulling, page(seqs(11), { head: 40, more: true })))).toBe('pulling 11>40 min 40 | apply 11 to 11 | pull after 11 min 40');
-    expect(line(stepLog(pulling, page(seqs(11, 12), { head: 40 })))).toBe('pulling 12>40 min 40 | apply 11,12 to 12 | pull after 12 min 40');
+    expect(line(stepLog(pulling, page(seqs(11), { head: 40, more: true })))).toBe(
+      'pulling 11>40 min 40 | apply 11 to 11 | pull after 11 min 40',
+    );
+    expect(line(stepLog(pulling, page(seqs(11, 12), { head: 40 })))).toBe(
+      'pulling 12>40 min 40 | apply 11,12 to 12 | pull after 12 min 40',
+    );
   });
 
   it('without anything new end a sync', () => {
@@ -156,7 +160,9 @@ describe('failures', () => {
   });
 
   it('a log that is ahead of its server starts over, naming no seq', () => {
-    expect(line(stepLog({ ...pulling, asked: 0 }, { type: 'seqAhead', ticket: 7 }))).toBe('starting >0 min 0 | drop seq_ahead | pull end min 0');
+    expect(line(stepLog({ ...pulling, asked: 0 }, { type: 'seqAhead', ticket: 7 }))).toBe(
+      'starting >0 min 0 | drop seq_ahead | pull end min 0',
+    );
     expect(line(stepLog(starting, { type: 'seqAhead', ticket: 7 }))).toBe('waiting null>0 #1 | wait 1');
   });
 });
@@ -197,7 +203,9 @@ describe('the feed', () => {
 
   it('has holes where a newer version took the place of an older one', () => {
     expect(line(stepLog(feed, page(seqs(12, 15), { head: 17 })))).toBe('idle 17 | apply 12,15 to 17');
-    expect(line(stepLog(feed, page(seqs(12, 15), { head: 17, more: true })))).toBe('pulling 15>17 min 17 | apply 12,15 to 15 | pull after 15 min 17');
+    expect(line(stepLog(feed, page(seqs(12, 15), { head: 17, more: true })))).toBe(
+      'pulling 15>17 min 17 | apply 12,15 to 15 | pull after 15 min 17',
+    );
     expect(line(stepLog(feed, page(seqs(15, 12), { head: 17 })))).toBe('waiting 10>12 #4 | gap | wait 4');
   });
 

@@ -111,7 +111,8 @@ export class Puller {
     if (refusedWhole && pulls.length + (heads === undefined ? 0 : 1) > 1) {
       this.#sink.onSplit(pulls);
       // The list of conversations names no log: alone it may well be answered.
-      if (heads !== undefined) this.#sink.onHeadsFailed(heads, new NudgeError(error.code, error.message, { retryable: true, cause: error }));
+      if (heads !== undefined)
+        this.#sink.onHeadsFailed(heads, new NudgeError(error.code, error.message, { retryable: true, cause: error }));
       return;
     }
     for (const pull of pulls) this.#failed(pull, error);
@@ -140,14 +141,20 @@ export class Puller {
     const { log, ticket } = pull;
     if (log.startsWith('u/')) {
       const { feed } = answer;
-      if (feed === undefined) return this.#missing(pull, started);
+      if (feed === undefined) {
+        this.#missing(pull, started);
+        return;
+      }
       const items = feed.items.map((item) => ({ ...item, seq: item.version }));
       this.#sink.onReport(this.#report(pull, 'sync', started, items.length, feed.version, undefined));
       this.#sink.onLog(log, { type: 'page', ticket, items, head: feed.version, oldestSeq: 0, more: feed.more, crowded });
       return;
     }
     const delta: ConversationDelta | undefined = answer.conversations[log.slice(2)];
-    if (delta === undefined) return this.#missing(pull, started);
+    if (delta === undefined) {
+      this.#missing(pull, started);
+      return;
+    }
     if ('error' in delta) {
       const { code, retryable, retryAfterMs } = delta.error;
       this.#sink.onReport(this.#report(pull, 'sync', started, 0, undefined, code));

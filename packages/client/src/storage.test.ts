@@ -14,7 +14,14 @@ describe('storage in memory', () => {
     storage.append('u/a', [], 9, false);
     storage.saveSync({ epoch: 2, since: null });
     expect(stored(storage)).toEqual([1, 2, 3]);
-    expect(storage.load()).toEqual({ epoch: 2, since: null, cursors: new Map([['c/x', 3], ['u/a', 9]]) });
+    expect(storage.load()).toEqual({
+      epoch: 2,
+      since: null,
+      cursors: new Map([
+        ['c/x', 3],
+        ['u/a', 9],
+      ]),
+    });
     storage.drop('c/x');
     expect(stored(storage)).toEqual([]);
   });

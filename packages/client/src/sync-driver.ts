@@ -5,8 +5,8 @@ import { asNudgeError, NudgeError } from './errors.ts';
 import type { Http } from './http.ts';
 import { stepLog } from './log-machine.ts';
 import { cursorOf, type DropReason, initialLog, type LogEffect, type LogEvent, type LogState } from './log-state.ts';
-import { type Item, Puller, type PullerOptions, type PullReport } from './puller.ts';
 import { type Flight, type PendingHeads, type PendingPull, PullQueue, type PullQueueOptions } from './pull-queue.ts';
+import { type Item, Puller, type PullerOptions, type PullReport } from './puller.ts';
 import type { Storage } from './storage.ts';
 import { initialSync, type SyncEffect, type SyncEvent, type SyncState, stepSync } from './sync-machine.ts';
 
@@ -59,7 +59,8 @@ export class SyncDriver {
       epoch: () => this.#sync.epoch,
       onEpoch: (seen: number, asked: number | null) => this.sync({ type: 'epoch', seen, asked }),
       onLog: (log: LogName, event: LogEvent<Item>) => this.log(log, event),
-      onHeads: (heads: PendingHeads, answer: NonNullable<SyncAnswer['heads']>, serverTime: string) => this.#heads(heads, answer, serverTime),
+      onHeads: (heads: PendingHeads, answer: NonNullable<SyncAnswer['heads']>, serverTime: string) =>
+        this.#heads(heads, answer, serverTime),
       onHeadsFailed: ({ ticket }: PendingHeads, error: NudgeError) => {
         const { retryable, retryAfterMs } = error;
         deps.observer.error(error, undefined);
@@ -153,29 +154,35 @@ export class SyncDriver {
     const { observer, storage } = this.#deps;
     switch (effect.type) {
       case 'pull':
-        return this.#queue.pull({ log, ticket: effect.ticket, after: effect.after, min: effect.min });
+        this.#queue.pull({ log, ticket: effect.ticket, after: effect.after, min: effect.min });
+        return;
       case 'apply':
-        return this.#apply(log, effect, cursorOf(before) ?? 0, state.phase === 'idle');
+        this.#apply(log, effect, cursorOf(before) ?? 0, state.phase === 'idle');
+        return;
       case 'drop':
         this.#queue.forget(log);
         storage.drop(log);
-        return observer.dropped(log, effect.reason);
+        observer.dropped(log, effect.reason);
+        return;
       case 'wait': {
         const { ticket, attempt, afterMs } = effect;
-        return this.#waitLog(log, ticket, attempt, afterMs);
+        this.#waitLog(log, ticket, attempt, afterMs);
+        return;
       }
       case 'violation':
-        return observer.error(new NudgeError('bad_answer', `a page of ${log} breaks the contract: ${effect.kind}`, { retryable: true }), log);
+        observer.error(new NudgeError('bad_answer', `a page of ${log} breaks the contract: ${effect.kind}`, { retryable: true }), log);
+        return;
     }
   }
 
   #apply(log: LogName, { items, cursor, newRange }: Extract<LogEffect<Item>, { type: 'apply' }>, before: number, complete: boolean): void {
     const { observer, storage } = this.#deps;
     if (kindOf(log) === 'feed') {
-      const news = items.filter((item): item is Extract<Item, { subject: string }> => typeof item['subject'] === 'string');
+      const news = items.filter((item): item is Extract<Item, { subject: string }> => typeof item.subject === 'string');
       storage.append(log, [], cursor, false);
       for (const { seq: _version, ...item } of news) observer.feed(item);
-      return this.sync({ type: 'feed', after: before, complete, items: news });
+      this.sync({ type: 'feed', after: before, complete, items: news });
+      return;
     }
     const entries = items.filter((item): item is Entry => 'type' in item);
     storage.append(log, entries, cursor, newRange);
@@ -193,19 +200,23 @@ export class SyncDriver {
         for (const log of [...this.#logs.keys()]) this.log(log, { type: 'epochChanged' });
         return;
       case 'heads':
-        return this.#queue.heads({ ticket: effect.ticket, since: effect.since, page: effect.page });
+        this.#queue.heads({ ticket: effect.ticket, since: effect.since, page: effect.page });
+        return;
       case 'log':
-        return this.log(`c/${effect.conversationId}`, effect.event);
+        this.log(`c/${effect.conversationId}`, effect.event);
+        return;
       case 'schedule':
         this.#cancelDue?.();
         this.#cancelDue = this.#deps.clock.after(effect.inMs, () => this.sync({ type: 'due' }));
         return;
       case 'wait': {
         const { ticket, attempt, afterMs } = effect;
-        return this.#wait(RECONNECT_BACKOFF, attempt, afterMs, () => this.sync({ type: 'retry', ticket }));
+        this.#wait(RECONNECT_BACKOFF, attempt, afterMs, () => this.sync({ type: 'retry', ticket }));
+        return;
       }
       case 'save':
-        return this.#deps.storage.saveSync({ epoch: effect.epoch, since: effect.since });
+        this.#deps.storage.saveSync({ epoch: effect.epoch, since: effect.since });
+        return;
     }
   }
 

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FULL_SYNC_EVERY_MS, initialSync, type SyncEffect, type SyncEvent, type SyncState, type SyncStep, stepSync } from './sync-machine.ts';
+import {
+  FULL_SYNC_EVERY_MS,
+  initialSync,
+  type SyncEffect,
+  type SyncEvent,
+  type SyncState,
+  type SyncStep,
+  stepSync,
+} from './sync-machine.ts';
 
 type Phase = SyncState['round']['phase'];
 
@@ -21,7 +29,14 @@ const events: Record<SyncEvent['type'], SyncEvent> = {
   foreground: { type: 'foreground' },
   due: { type: 'due' },
   epoch: { type: 'epoch', seen: 4, asked: 3 },
-  heads: { type: 'heads', ticket: 7, items: [{ id: 'x', lastSeq: 9 }], nextCursor: null, serverTime: '2026-11-21T09:00:00.000Z', random: 0.5 },
+  heads: {
+    type: 'heads',
+    ticket: 7,
+    items: [{ id: 'x', lastSeq: 9 }],
+    nextCursor: null,
+    serverTime: '2026-11-21T09:00:00.000Z',
+    random: 0.5,
+  },
   failed: { type: 'failed', ticket: 7, retryable: true, random: 0.5 },
   retry: { type: 'retry', ticket: 7 },
   feed: { type: 'feed', after: 5, complete: true, items: [{ subject: 'member/y', version: 6, state: { state: 'joined', joinedSeq: 4 } }] },

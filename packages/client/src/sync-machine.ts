@@ -12,7 +12,10 @@ const SINCE_OVERLAP_MS = 60_000;
  */
 type Round =
   | { readonly phase: 'idle' }
-  | (RoundWork & { readonly phase: 'running'; /** A sync was asked for meanwhile: the next round follows at once. */ readonly again: boolean })
+  | (RoundWork & {
+      readonly phase: 'running' /** A sync was asked for meanwhile: the next round follows at once. */;
+      readonly again: boolean;
+    })
   | (RoundWork & { readonly phase: 'waiting' });
 
 interface RoundWork {
@@ -110,7 +113,9 @@ export function stepSync(state: SyncState, event: SyncEvent): SyncStep {
     case 'heads':
       return state.round.phase === 'running' && event.ticket === state.ticket ? onHeads(state, state.round, event) : { state, effects: [] };
     case 'failed':
-      return state.round.phase === 'running' && event.ticket === state.ticket ? onFailed(state, state.round, event) : { state, effects: [] };
+      return state.round.phase === 'running' && event.ticket === state.ticket
+        ? onFailed(state, state.round, event)
+        : { state, effects: [] };
     case 'retry':
       if (state.round.phase !== 'waiting' || event.ticket !== state.ticket) return { state, effects: [] };
       return askHeads(state, { ...state.round, phase: 'running', again: false });
@@ -208,12 +213,12 @@ function onFeed(state: SyncState, { after, complete, items }: Extract<SyncEvent,
 function membership({ subject, state }: FeedItem, news: boolean): SyncEffect[] {
   if (!subject.startsWith('member/')) return [];
   const conversationId = subject.slice('member/'.length);
-  if (state['state'] === 'left') {
-    const leftSeq = position(state['leftSeq']);
+  if (state.state === 'left') {
+    const leftSeq = position(state.leftSeq);
     // Without a position there is nothing to compare a rejoin with: let a pull find out.
     return [{ type: 'log', conversationId, event: leftSeq === 0 ? { type: 'sync' } : { type: 'left', leftSeq } }];
   }
-  return [{ type: 'log', conversationId, event: { type: 'head', seq: position(state['joinedSeq']), start: news } }];
+  return [{ type: 'log', conversationId, event: { type: 'head', seq: position(state.joinedSeq), start: news } }];
 }
 
 function position(value: unknown): number {

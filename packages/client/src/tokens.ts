@@ -36,7 +36,8 @@ export class Tokens {
   async renew(refused: string): Promise<string> {
     if (this.#token !== undefined && this.#token !== refused) return this.#token;
     const token = await this.#fetch();
-    if (token === refused) throw new NudgeError('token_invalid', 'the token was refused and getToken gives the same again', { retryable: false });
+    if (token === refused)
+      throw new NudgeError('token_invalid', 'the token was refused and getToken gives the same again', { retryable: false });
     return token;
   }
 
@@ -49,7 +50,8 @@ export class Tokens {
 
   async #ask(): Promise<string> {
     const getToken = this.#getToken;
-    if (getToken === undefined) throw new NudgeError('token_invalid', 'the token was refused and there is no getToken', { retryable: false });
+    if (getToken === undefined)
+      throw new NudgeError('token_invalid', 'the token was refused and there is no getToken', { retryable: false });
     let token: string;
     try {
       token = await getToken();

@@ -21,19 +21,19 @@ function isItems(value: unknown, position: 'seq' | 'version'): boolean {
 }
 
 function isPage(value: Json): boolean {
-  return isItems(value['entries'], 'seq') && isSeq(value['head']) && isSeq(value['oldestSeq']) && typeof value['more'] === 'boolean';
+  return isItems(value.entries, 'seq') && isSeq(value.head) && isSeq(value.oldestSeq) && typeof value.more === 'boolean';
 }
 
 function isDelta(value: unknown): value is ConversationDelta {
   if (!isObject(value)) return false;
-  if (isObject(value['error'])) return typeof value['error']['code'] === 'string' && typeof value['error']['retryable'] === 'boolean';
-  const tooLong = value['tooLong'];
-  return isPage(value) && (tooLong === undefined || tooLong === null || (isObject(tooLong) && isSeq(tooLong['snapshotSeq'])));
+  if (isObject(value.error)) return typeof value.error.code === 'string' && typeof value.error.retryable === 'boolean';
+  const tooLong = value.tooLong;
+  return isPage(value) && (tooLong === undefined || tooLong === null || (isObject(tooLong) && isSeq(tooLong.snapshotSeq)));
 }
 
 /** A page of one conversation, or {@link NudgeError} `bad_answer`. */
 export function entriesPage(value: unknown): EntriesPage {
-  if (isObject(value) && isSeq(value['epoch']) && isPage(value)) return value as EntriesPage;
+  if (isObject(value) && isSeq(value.epoch) && isPage(value)) return value as EntriesPage;
   throw badAnswer('a page of entries');
 }
 
@@ -41,13 +41,13 @@ export function entriesPage(value: unknown): EntriesPage {
 export function syncAnswer(value: unknown): SyncAnswer {
   const valid =
     isObject(value) &&
-    isSeq(value['epoch']) &&
-    typeof value['serverTime'] === 'string' &&
-    !Number.isNaN(Date.parse(value['serverTime'])) &&
-    isObject(value['conversations']) &&
-    Object.values(value['conversations']).every(isDelta) &&
-    (value['feed'] === undefined || value['feed'] === null || isFeed(value['feed'])) &&
-    (value['heads'] === undefined || value['heads'] === null || isHeads(value['heads']));
+    isSeq(value.epoch) &&
+    typeof value.serverTime === 'string' &&
+    !Number.isNaN(Date.parse(value.serverTime)) &&
+    isObject(value.conversations) &&
+    Object.values(value.conversations).every(isDelta) &&
+    (value.feed === undefined || value.feed === null || isFeed(value.feed)) &&
+    (value.heads === undefined || value.heads === null || isHeads(value.heads));
   if (valid) return value as SyncAnswer;
   throw badAnswer('a sync answer');
 }
@@ -55,18 +55,18 @@ export function syncAnswer(value: unknown): SyncAnswer {
 function isFeed(value: unknown): boolean {
   return (
     isObject(value) &&
-    isSeq(value['version']) &&
-    typeof value['more'] === 'boolean' &&
-    isItems(value['items'], 'version') &&
-    (value['items'] as Json[]).every((item) => typeof item['subject'] === 'string' && isObject(item['state']))
+    isSeq(value.version) &&
+    typeof value.more === 'boolean' &&
+    isItems(value.items, 'version') &&
+    (value.items as Json[]).every((item) => typeof item.subject === 'string' && isObject(item.state))
   );
 }
 
 function isHeads(value: unknown): boolean {
   return (
     isObject(value) &&
-    Array.isArray(value['items']) &&
-    value['items'].every((item) => isObject(item) && typeof item['id'] === 'string' && isSeq(item['lastSeq']))
+    Array.isArray(value.items) &&
+    value.items.every((item) => isObject(item) && typeof item.id === 'string' && isSeq(item.lastSeq))
   );
 }
 
@@ -74,10 +74,10 @@ function isHeads(value: unknown): boolean {
 export function readNotify(notify: Notify): { readonly keys: readonly [log: LogName, seq: number][]; readonly resync: boolean } {
   const said: unknown = notify;
   if (!isObject(said)) return { keys: [], resync: false };
-  const keys = Array.isArray(said['keys']) ? said['keys'] : [];
+  const keys = Array.isArray(said.keys) ? said.keys : [];
   return {
     keys: keys.filter((key): key is [LogName, number] => Array.isArray(key) && typeof key[0] === 'string' && isSeq(key[1])),
-    resync: said['resync'] === true,
+    resync: said.resync === true,
   };
 }
 
