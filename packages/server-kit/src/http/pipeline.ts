@@ -14,7 +14,7 @@ import { clientAddress } from './client-address.ts';
 import { clientGoneStatus, Exchange } from './exchange.ts';
 import { type Mounted, mount, rawParams } from './mounted-route.ts';
 import { ClientGone, hasBody, readJsonBody } from './read-body.ts';
-import { readTarget, rememberTargets, type Target } from './read-target.ts';
+import { ReadTargets, readTarget, type Target } from './read-target.ts';
 import { createRequestIds } from './request-id.ts';
 import type { BoundRoute, RouteValues } from './route-binding.ts';
 import { RouteTree } from './route-tree.ts';
@@ -86,7 +86,7 @@ class RequestPipeline {
   listener(hot: readonly BoundRoute[], fallback: RequestListener): RequestListener {
     const tree = new RouteTree<Mounted>();
     for (const bound of hot) tree.add(bound.route.method, bound.route.path, mount(bound, this.#options.limits, this.#options.metrics));
-    const readTargets = rememberTargets();
+    const readTargets = new ReadTargets();
     return (req, res) => {
       const text = req.url ?? '/';
       const read = req.method === 'GET' ? readTargets.get(text) : undefined;

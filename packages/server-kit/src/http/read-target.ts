@@ -1,10 +1,9 @@
-import { LRUCache } from 'lru-cache';
 import type { Mounted } from './mounted-route.ts';
 import { decodePart, parseQuery } from './query.ts';
 import type { RouteValues } from './route-binding.ts';
 import { validate } from './validate.ts';
 
-/** Targets of hot requests whose reading is remembered. */
+/** Targets remembered, at least the newest half of them. */
 const targetsRemembered = 10_000;
 /** Longest target that is remembered, characters. */
 const maxRememberedTarget = 256;
@@ -23,10 +22,26 @@ export interface ReadTarget {
   readonly values: RouteValues;
 }
 
-/** Targets read before, by their text. */
-export type ReadTargets = LRUCache<string, ReadTarget>;
+/**
+ * Targets read before, by their text. Two generations, the older dropped whole: unlike an LRU list, forgetting costs nothing, which counts
+ * because every other request may bring a new target.
+ */
+export class ReadTargets {
+  #young = new Map<string, ReadTarget>();
+  #old = new Map<string, ReadTarget>();
 
-export const rememberTargets = (): ReadTargets => new LRUCache({ max: targetsRemembered });
+  get(text: string): ReadTarget | undefined {
+    return this.#young.get(text) ?? this.#old.get(text);
+  }
+
+  set(text: string, read: ReadTarget): void {
+    if (this.#young.size >= targetsRemembered / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(text, read);
+  }
+}
 
 /**
  * What the target of a request says, validated. All members of a conversation pull the same page, so what a hot GET says is remembered by
