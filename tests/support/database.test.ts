@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
 import { createTestDatabase } from './database.ts';
+import { seedApp } from './seed.ts';
 
 async function databases(): Promise<string[]> {
   const admin = new pg.Client(inject('postgres').adminConnectionString);
@@ -37,4 +38,15 @@ test('a connection that was left open fails, and the database goes away all the 
   await expect(database[Symbol.asyncDispose]()).rejects.toThrow(/left open:\nforgotten, idle: select 42/);
   await ended;
   expect(await databases()).not.toContain(database.name);
+});
+
+test('a test database is migrated, and a seeded app can be found in it', async () => {
+  await using database = await createTestDatabase();
+  const app = await seedApp(database, 'acme', { users: ['anna', 'ben'] });
+  expect(app.token('anna').split('.')).toHaveLength(3);
+  expect(await database.query('select id from chat_user order by id')).toEqual([{ id: 'anna' }, { id: 'ben' }]);
+  expect(await database.query('select kind from app_key order by kind')).toEqual([
+    { kind: 'hs256' },
+    { kind: 'server' },
+  ]);
 });

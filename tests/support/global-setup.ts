@@ -1,3 +1,4 @@
+import { migrate } from '@nudge/db';
 import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
@@ -37,7 +38,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     });
     const template = 'nudge_template';
     const connectionString = onDatabase(postgres.connectionString, template);
-    await prepareTemplate(postgres.adminConnectionString, template);
+    try {
+      await createDatabase(postgres.adminConnectionString, template);
+      await migrate(connectionString);
+    } catch (error) {
+      await postgres.stop();
+      throw error;
+    }
     const { adminConnectionString, clusterDir } = postgres;
     project.provide('postgres', { adminConnectionString, connectionString, template, clusterDir });
     return async () => {
@@ -50,11 +57,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
 }
 
-async function prepareTemplate(adminConnectionString: string, template: string): Promise<void> {
+async function createDatabase(adminConnectionString: string, name: string): Promise<void> {
   const admin = new pg.Client(adminConnectionString);
   await admin.connect();
   try {
-    await admin.query(`create database ${template} owner nudge`);
+    await admin.query(`create database ${name} owner nudge`);
   } finally {
     await admin.end();
   }
