@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { KeyFrame } from '../services/key-frame.ts';
 import type { Peer } from './peer.ts';
 
@@ -24,13 +25,14 @@ export interface EngineTransport {
   /** Whether the last packet has left the process. */
   readonly writable: boolean;
   readonly socket: WebSocketPeer;
-  send(packets: KeyFrame): void;
+  send(packets: KeyFrame | readonly [{ readonly type: 'message'; readonly data: string }]): void;
   once(event: 'ready', listener: () => void): this;
   removeAllListeners(event: 'headers'): this;
 }
 
 export interface WebSocketPeer {
   readonly bufferedAmount: number;
+  readonly _socket: Duplex;
   terminate(): void;
   pong(data: Buffer): void;
   on(event: 'ping', listener: (this: WebSocketPeer, data: Buffer) => void): this;

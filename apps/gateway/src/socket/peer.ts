@@ -1,4 +1,4 @@
-import { type Control, type DisconnectReason, disconnectRegistry, type HandshakeRefusal } from '@nudge/types';
+import { type Control, type DisconnectReason, disconnectRegistry, type HandshakeRefusal, type Welcome } from '@nudge/types';
 import type { Socket } from 'socket.io';
 import type { Admitted } from '../services/admission.ts';
 import type { Connection } from '../services/connection.ts';
@@ -50,6 +50,13 @@ export class Peer implements Connection {
   connected(socket: Socket, session: Session): void {
     this.#socket = socket;
     this.session = session;
+  }
+
+  /** The first word to a client, in the same write as socket.io's CONNECT: past the engine, which waits for that one to leave. */
+  welcome(welcome: Welcome): void {
+    const { transport } = this.#conn;
+    transport.send([{ type: 'message', data: `${packetTypes.EVENT}${JSON.stringify(['welcome', welcome])}` }]);
+    transport.socket._socket.uncork();
   }
 
   /** A packet of the engine came: its count, the proof of life, and packets that are none. */

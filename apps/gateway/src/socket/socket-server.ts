@@ -125,6 +125,8 @@ export class SocketServer {
       refuseUpgrade(socket, error);
       return;
     }
+    // The answer to the upgrade and engine.io's first packet leave as one: a write costs more than what it carries.
+    socket.cork();
     this.#engine.handleUpgrade(request as Parameters<Engine['handleUpgrade']>[0], socket, head);
   }
 
@@ -143,6 +145,7 @@ export class SocketServer {
     conn.on('packet', onPacket);
     conn.on('close', this.#onClose);
     this.#arriving = peer;
+    conn.transport.socket._socket.uncork();
   }
 
   #takeArriving(): Peer {
@@ -165,6 +168,8 @@ export class SocketServer {
         return;
       }
       peer.admitted = admitted;
+      // socket.io's CONNECT and the welcome leave as one; `#connected` lets them go.
+      connectionOf(socket.conn).transport.socket._socket.cork();
       next();
     } catch (error) {
       next(this.#refusal(error));
@@ -200,20 +205,14 @@ export class SocketServer {
     peer.connected(socket, session);
     socket.onAny(this.#onAny);
     if (session.state === 'ended') {
+      connectionOf(socket.conn).transport.socket._socket.uncork();
       // Forgotten or drained between the handshake and here: the client starts again.
       peer.disconnect('overloaded', 1_000);
       return;
     }
     counts.welcomed++;
     if (resumed) counts.resumed++;
-    socket.emit('welcome', {
-      sessionId: session.id,
-      gatewayId,
-      resumed,
-      epoch,
-      heartbeat,
-      serverTime: new Date(clock.now()).toISOString(),
-    });
+    peer.welcome({ sessionId: session.id, gatewayId, resumed, epoch, heartbeat, serverTime: new Date(clock.now()).toISOString() });
     app.sessions.attach(session, peer, identity);
   }
 
