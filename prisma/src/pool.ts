@@ -1,0 +1,92 @@
+import pg from 'pg';
+
+export type Pool = pg.Pool;
+
+export interface PoolConfig {
+  readonly connectionString: string;
+  /** Shown in `pg_stat_activity`. */
+  readonly applicationName: string;
+  /** Connections at most. Default 10. */
+  readonly max?: number;
+  /** Milliseconds a statement may run. Default 10,000. */
+  readonly statementTimeoutMs?: number;
+  /** Milliseconds to wait for a lock; the hot functions set their own. Default 2,000. */
+  readonly lockTimeoutMs?: number;
+  /** Milliseconds a transaction may idle before the server ends it. Default 10,000. */
+  readonly idleInTransactionTimeoutMs?: number;
+  /** Milliseconds to wait for a connection, the pool's queue included. Default 5,000. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds after which an unused connection is closed. Default 30,000. */
+  readonly idleTimeoutMs?: number;
+  /** Hears what happens to connections nobody is using. The message names host and code, never the password. */
+  readonly onError?: (error: Error) => void;
+}
+
+const INT8 = 20;
+
+/** bigint as a JS number, on these pools only: every one of ours stays below 2^53. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/**
+ * A pool whose sessions run READ COMMITTED with bounded statements, locks and idle transactions. The append's judgement depends
+ * on that isolation: a statement must see what committed while it waited.
+ *
+ * @throws RangeError when the connection string is not a `postgres://` URL (it is not repeated in the message).
+ */
+export function createPool(config: PoolConfig): Pool {
+  const { host, port } = place(config.connectionString);
+  const onError = (error: Error): void => {
+    config.onError?.(new Error(`a connection to the database at ${host}:${port} failed (${codeOf(error)})`));
+  };
+  const pool = new pg.Pool({
+    connectionString: config.connectionString,
+    application_name: config.applicationName,
+    max: config.max ?? 10,
+    connectionTimeoutMillis: config.connectTimeoutMs ?? 5_000,
+    idleTimeoutMillis: config.idleTimeoutMs ?? 30_000,
+    statement_timeout: config.statementTimeoutMs ?? 10_000,
+    lock_timeout: config.lockTimeoutMs ?? 2_000,
+    idle_in_transaction_session_timeout: config.idleInTransactionTimeoutMs ?? 10_000,
+    options: '-c default_transaction_isolation=read\\ committed -c jit=off',
+    types,
+  });
+  pool.on('error', onError);
+  // While a client is checked out, the pool does not listen on it, and an unheard 'error' would end the process.
+  pool.on('connect', (client) => client.on('error', onError));
+  return pool;
+}
+
+/**
+ * Lends a connection. One that comes back inside an open transaction, or after a failure, is destroyed: the next user must not
+ * inherit it.
+ */
+export async function withClient<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let clean = false;
+  try {
+    const result = await work(client);
+    clean = transactionStatus(client) === 'I';
+    return result;
+  } finally {
+    client.release(!clean);
+  }
+}
+
+function transactionStatus(client: pg.PoolClient): string | null {
+  return client.getTransactionStatus();
+}
+
+function place(connectionString: string): { host: string; port: string } {
+  const url = URL.parse(connectionString);
+  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) {
+    throw new RangeError('the database connection string is not a postgres:// URL');
+  }
+  return { host: url.hostname, port: url.port || '5432' };
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+}

@@ -1,0 +1,16 @@
+import type { Statement } from '../statement.ts';
+
+/**
+ * One plain message into one conversation: function `append_one` (migrations/20261121000002_append).
+ *
+ * Locks: the conversation row (`for no key update`, at most 250 ms), then the sender's member row by its update.
+ * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.
+ * Rejected: `append_entries` for a batch of one (its array plumbing costs more; see README, "Measured"); separate statements from
+ * Node in a transaction (five round trips with the conversation locked).
+ */
+export const appendOne: Statement = {
+  name: 'append_one',
+  text: `select status, seq, created_at as "createdAt", member_version as "memberVersion", member_count as "memberCount",
+    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq"
+    from append_one($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11)`,
+};

@@ -1,0 +1,106 @@
+import type { Pool } from '../pool.ts';
+import type { ConversationType, Role } from '../rows.ts';
+import { run, runOne, type Statement } from '../statement.ts';
+
+export interface HeadsQuery {
+  readonly appId: string;
+  readonly userId: string;
+  /** The conversations to look at; those the user is not a current member of are left out. */
+  readonly ids: readonly string[];
+  /** RFC 3339: only those with an entry at or after this time. */
+  readonly since?: string | null;
+  /** Keyset cursor: only those that sort after this one. */
+  readonly before?: { readonly lastEntryAt: string; readonly id: string } | null;
+  readonly limit: number;
+}
+
+export interface HeadRow {
+  readonly id: string;
+  readonly type: ConversationType;
+  readonly title: string | null;
+  readonly lastSeq: number;
+  /** RFC 3339 with three decimals, the precision stored: it works as a cursor. */
+  readonly lastEntryAt: string;
+  readonly readSeq: number;
+  readonly unread: number;
+  readonly memberVersion: number;
+  readonly memberCount: number;
+  readonly role: Role;
+  readonly joinedSeq: number;
+  readonly hiddenSeq: number | null;
+  /** The newest countable entry this member may see. */
+  readonly lastMessage: { readonly seq: number; readonly senderId: string; readonly createdAt: string; readonly excerpt: string } | null;
+}
+
+/** A current member who is not banned and has not hidden the conversation. */
+const visible = `m.left_seq is null and (m.banned_until is null or m.banned_until <= now()) and (m.hidden_seq is null or c.last_seq > m.hidden_seq)`;
+
+/**
+ * Index: `conversation_pkey` and `member_pkey` per id, `entry_pkey` for the previews of the rows that are returned. No lock.
+ * Rejected: an index on (user_id, last_entry_at): last_entry_at changes with every append, which would end HOT updates and write per
+ * recipient; the preview inside the sorted set (a lookup for every conversation instead of for one page).
+ */
+const page: Statement = {
+  name: 'heads',
+  text: `select h.*, rfc3339(h.at) as "lastEntryAt", e.seq as "messageSeq", e.sender_id as "senderId", rfc3339(e.created_at) as "createdAt",
+      left(e.body ->> 'text', 140) as excerpt
+    from (
+      select c.id, c.type, c.title, c.last_seq as "lastSeq", c.last_entry_at as at, m.read_seq as "readSeq",
+        c.message_count - m.read_count - m.own_unread as unread, c.member_version as "memberVersion", c.member_count as "memberCount",
+        m.role, m.joined_seq as "joinedSeq", m.hidden_seq as "hiddenSeq",
+        case when c.history = 'since_join' and c.last_message_seq < m.joined_seq then null else c.last_message_seq end as message
+      from unnest($1::uuid[]) u (id)
+      join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
+      join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
+      where ${visible} and ($4::timestamptz is null or c.last_entry_at >= $4)
+        and ($5::timestamptz is null or (c.last_entry_at, c.id) < ($5, $6::uuid))
+      order by c.last_entry_at desc, c.id desc limit $7) h
+    left join entry e on e.conversation_id = h.id and e.seq = h.message and e.conversation_id = any ($1::uuid[])
+    order by h.at desc, h.id desc`,
+};
+
+/** Index: as above without previews and order. */
+const totals: Statement = {
+  name: 'unread_totals',
+  text: `select coalesce(sum(c.message_count - m.read_count - m.own_unread), 0)::bigint as total
+    from unnest($1::uuid[]) u (id)
+    join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
+    join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
+    where ${visible}`,
+};
+
+type Row = Omit<HeadRow, 'lastMessage'> & {
+  at: unknown;
+  message: number | null;
+  messageSeq: number | null;
+  senderId: string;
+  createdAt: string;
+  excerpt: string | null;
+};
+
+/** Heads of a user's conversations, newest activity first by (lastEntryAt, id), at most `limit`. */
+export async function heads(pool: Pool, query: HeadsQuery): Promise<HeadRow[]> {
+  if (query.ids.length === 0) return [];
+  const { appId, userId, since, before, limit } = query;
+  const rows = await run<Row & Record<string, unknown>>(pool, page, [
+    query.ids,
+    appId,
+    userId,
+    since ?? null,
+    before?.lastEntryAt ?? null,
+    before?.id ?? null,
+    limit,
+  ]);
+  return rows.map(({ at: _at, message: _message, messageSeq, senderId, createdAt, excerpt, ...head }) => ({
+    ...head,
+    lastMessage: messageSeq === null ? null : { seq: messageSeq, senderId, createdAt, excerpt: excerpt ?? '' },
+  }));
+}
+
+/** Unread messages over the conversations named, exact. */
+export function unreadTotals(
+  pool: Pool,
+  query: { readonly appId: string; readonly userId: string; readonly ids: readonly string[] },
+): Promise<{ total: number }> {
+  return runOne<{ total: number }>(pool, totals, [query.ids, query.appId, query.userId]);
+}
