@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { type Config, type Environment, readConfig } from '@nudge/server-kit';
+import { type Config, ConfigError, type Environment, readConfig } from '@nudge/server-kit';
 import type { Heartbeat } from '@nudge/types';
 import { defaultGap, type GapOptions } from './services/gap.ts';
 
@@ -51,10 +51,16 @@ export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayCo
   };
 }
 
-/** Configuration of a gateway that runs as a process of its own. */
-export function readGatewayConfig(env: Environment = process.env): {
+/** A gateway that runs as a process of its own. */
+export interface GatewayProcessConfig {
   readonly process: Config;
-  readonly gateway: GatewayConfig;
-} {
-  return { process: readConfig(env), gateway: gatewayConfig() };
+  readonly databaseUrl: string;
+  readonly gateway: Partial<GatewayConfig>;
+}
+
+/** Reads the environment; throws a `ConfigError` that names the variable at fault. */
+export function readGatewayConfig(env: Environment = process.env): GatewayProcessConfig {
+  const config = readConfig(env);
+  if (config.databaseUrl === undefined) throw new ConfigError('DATABASE_URL', 'is required: memberships are read from the primary');
+  return { process: config, databaseUrl: config.databaseUrl, gateway: {} };
 }
