@@ -1,4 +1,14 @@
-import { type AppDirectory, type BoundRoute, type Bus, type Clock, type Logger, type Metrics, type ReadyCheck, type Router, systemClock } from '@nudge/server-kit';
+import {
+  type AppDirectory,
+  type BoundRoute,
+  type Bus,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type ReadyCheck,
+  type Router,
+  systemClock,
+} from '@nudge/server-kit';
 import { createRoutes, type Limits } from '@nudge/types';
 import type { SyncConfig } from './config.ts';
 import { coldRoutes, hotRoutes } from './routes/index.ts';
@@ -70,7 +80,15 @@ export function createSync(deps: SyncDeps): Sync {
   const refresher = new TailRefresher(reader, limits.pageEntries);
   const waitMs = limits.waitForMinMs;
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs });
-  const catchUp = new CatchUpService({ router, cache, reader, standings, clock, waitMs, limits: { page: limits.pageEntries, tooLong: limits.tooLongEntries } });
+  const catchUp = new CatchUpService({
+    router,
+    cache,
+    reader,
+    standings,
+    clock,
+    waitMs,
+    limits: { page: limits.pageEntries, tooLong: limits.tooLongEntries },
+  });
   const heads = new HeadsService(stores.users);
   const userLogs = new UserLogs(stores.users, limits.pageEntries);
   const turnstile = new Turnstile(config.bulkSyncs);

@@ -66,7 +66,7 @@ export class Batcher<Question, Answer> {
         tick,
       );
       if (answers.length !== batch.length) throw new Error(`${answers.length} answers to ${batch.length} questions`);
-      answers.forEach((answer, index) => batch[index]?.resolve(answer));
+      for (const [index, answer] of answers.entries()) batch[index]?.resolve(answer);
     } catch (cause) {
       for (const ticket of batch) ticket.reject(cause);
     }

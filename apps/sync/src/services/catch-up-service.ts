@@ -1,5 +1,5 @@
 import { type Clock, NudgeError, type Router, toNudgeError } from '@nudge/server-kit';
-import { type CatchUpLimits, type PlacedLog, planCatchUp, type PlannedPage } from './catch-up-plan.ts';
+import { type CatchUpLimits, type PlacedLog, type PlannedPage, planCatchUp } from './catch-up-plan.ts';
 import { seqAhead } from './entries-service.ts';
 import type { LogDelta, NamedLog } from './log-delta.ts';
 import { encodePage, type Page } from './page.ts';
@@ -71,13 +71,21 @@ export class CatchUpService {
     const places = await this.#inGroups(
       query.logs.map((log, index) => ({ log, index })),
       patience,
-      (source, asked) => this.#place(source, query, asked.map(({ log }) => log)),
+      (source, asked) =>
+        this.#place(
+          source,
+          query,
+          asked.map(({ log }) => log),
+        ),
     );
     const seen = query.logs.flatMap((log, index) => {
       const place = places[index];
       return place === undefined || place instanceof NudgeError ? [] : [{ log, place, index }];
     });
-    const plans = planCatchUp(seen.map(({ place }) => place), { ...this.#options.limits, total: query.limit });
+    const plans = planCatchUp(
+      seen.map(({ place }) => place),
+      { ...this.#options.limits, total: query.limit },
+    );
     const tasks = seen.flatMap(({ log, place, index }, i) => {
       const plan = plans[i];
       return plan === undefined ? [] : [{ log, place, plan, index }];

@@ -20,7 +20,15 @@ type Command =
   | { readonly do: 'interrupt' | 'replicate' }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'release'; readonly times: number }
-  | { readonly do: 'pull'; readonly c: string; readonly user: string; readonly kind: Window['kind']; readonly back: number; readonly limit: number; readonly min: number | undefined };
+  | {
+      readonly do: 'pull';
+      readonly c: string;
+      readonly user: string;
+      readonly kind: Window['kind'];
+      readonly back: number;
+      readonly limit: number;
+      readonly min: number | undefined;
+    };
 
 const c = fc.constantFrom(...CONVERSATIONS);
 const user = fc.constantFrom(...USERS);
@@ -75,7 +83,10 @@ function judge(truth: NaiveLog, pull: Pull, body: string): void {
 
 function judgeRefusal(truth: NaiveLog, pull: Pull, error: unknown, now: number): void {
   if (!(error instanceof NudgeError)) throw error;
-  if (error.code === 'not_caught_up') return expect(now - pull.askedAt).toBeGreaterThanOrEqual(WAIT_MS);
+  if (error.code === 'not_caught_up') {
+    expect(now - pull.askedAt).toBeGreaterThanOrEqual(WAIT_MS);
+    return;
+  }
   const { conversationId } = pull.query;
   const unchanged = truth.memberVersion(conversationId) === pull.versionBefore;
   if (error.code === 'seq_ahead') {
@@ -92,7 +103,11 @@ async function list(entries: EntriesService, query: EntriesQuery): Promise<Page>
   return entries.cached(query) ?? entries.list(query, new AbortController().signal);
 }
 
-async function play(commands: readonly Command[], s: fc.Scheduler, options: { readonly replicas: number; readonly totalBytes: number; readonly history: 'full' | 'since_join' }): Promise<void> {
+async function play(
+  commands: readonly Command[],
+  s: fc.Scheduler,
+  options: { readonly replicas: number; readonly totalBytes: number; readonly history: 'full' | 'since_join' },
+): Promise<void> {
   const truth = new NaiveLog();
   for (const id of CONVERSATIONS) truth.create(id, APP, USERS, options.history);
   const clock = new ManualClock();

@@ -5,12 +5,11 @@ import { decodeHeadsCursor, encodeHeadsCursor } from './heads-cursor.ts';
 
 const id = '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e';
 
-test('a position survives the way through a cursor to the microsecond', () => {
-  const micros = fc.integer({ min: 0, max: 999_999 });
-  const day = fc.date({ min: new Date('1970-01-01T00:00:00Z'), max: new Date('2285-12-31T00:00:00Z'), noInvalidDate: true });
+test('a position survives the way through a cursor to the millisecond', () => {
+  const time = fc.date({ min: new Date('1970-01-01T00:00:00Z'), max: new Date('2286-11-20T00:00:00Z'), noInvalidDate: true });
   fc.assert(
-    fc.property(day, micros, (date, fraction) => {
-      const lastEntryAt = `${date.toISOString().slice(0, 19)}.${String(fraction).padStart(6, '0')}Z`;
+    fc.property(time, (date) => {
+      const lastEntryAt = date.toISOString();
       expect(decodeHeadsCursor(encodeHeadsCursor({ lastEntryAt, id }))).toEqual({ lastEntryAt, id });
     }),
   );
@@ -19,15 +18,15 @@ test('a position survives the way through a cursor to the microsecond', () => {
 test.each([
   ['empty', ''],
   ['not base64url', '%%%'],
-  ['another alphabet', Buffer.from(`1.1763713000000000.${id}`).toString('base64').replace(/=*$/, '==')],
+  ['another alphabet', Buffer.from(`1.1763713000000.${id}`).toString('base64').replace(/=*$/, '==')],
   ['SQL', Buffer.from(`1.1'; drop table entry; --.${id}`).toString('base64url')],
   ['a negative time', Buffer.from(`1.-5.${id}`).toString('base64url')],
-  ['a time beyond every calendar', Buffer.from(`1.99999999999999999.${id}`).toString('base64url')],
-  ['no id', Buffer.from('1.1763713000000000.').toString('base64url')],
-  ['an id in capitals', Buffer.from(`1.1763713000000000.${id.toUpperCase()}`).toString('base64url')],
-  ['another version', Buffer.from(`2.1763713000000000.${id}`).toString('base64url')],
-  ['something behind', Buffer.from(`1.1763713000000000.${id} `).toString('base64url')],
-  ['padding', `${Buffer.from(`1.1763713000000000.${id}`).toString('base64url')}=`],
+  ['a time beyond every calendar', Buffer.from(`1.99999999999999.${id}`).toString('base64url')],
+  ['no id', Buffer.from('1.1763713000000.').toString('base64url')],
+  ['an id in capitals', Buffer.from(`1.1763713000000.${id.toUpperCase()}`).toString('base64url')],
+  ['another version', Buffer.from(`2.1763713000000.${id}`).toString('base64url')],
+  ['something behind', Buffer.from(`1.1763713000000.${id} `).toString('base64url')],
+  ['padding', `${Buffer.from(`1.1763713000000.${id}`).toString('base64url')}=`],
 ])('a cursor that this list did not hand out is refused: %s', (_, cursor) => {
   expect(() => decodeHeadsCursor(cursor)).toThrow(NudgeError);
 });

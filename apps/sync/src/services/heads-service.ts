@@ -29,7 +29,13 @@ export class HeadsService {
   /** @throws NudgeError `invalid_request` for a cursor that this list did not hand out */
   async list({ appId, userId, limit, cursor, since }: HeadsQuery): Promise<HeadsPage> {
     const before = cursor === undefined ? undefined : decodeHeadsCursor(cursor);
-    const rows = await this.#users.readHeads({ appId, userId, since: since === undefined ? undefined : timeFrom1970(since), before, limit: limit + 1 });
+    const rows = await this.#users.readHeads({
+      appId,
+      userId,
+      since: since === undefined ? undefined : timeFrom1970(since),
+      before,
+      limit: limit + 1,
+    });
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     const items = page.map(toHead);
@@ -53,7 +59,7 @@ function toHead(row: HeadRow): Head {
     type: row.type,
     title: row.title,
     lastSeq: row.lastSeq,
-    lastEntryAt: `${row.lastEntryAt.slice(0, 23)}Z`,
+    lastEntryAt: row.lastEntryAt,
     readSeq: row.readSeq,
     unread: row.unread,
     mentions: 0,

@@ -64,9 +64,7 @@ export class PageReader {
 
   /** Many pages by a statement of their own, so that they hold up nobody's single page. */
   many(source: Source, reads: readonly PageRead[], floors: readonly number[], signal?: AbortSignal): Promise<readonly Reading[]> {
-    return this.#reach(source, reads, floors, signal, (store, some) =>
-      this.#send(store, store === source.primary, some, this.#options.ticks.next()),
-    );
+    return this.#reach(source, reads, floors, signal, (store, some) => this.#send(store, store === source.primary, some, this.#options.ticks.next()));
   }
 
   async #reach(source: Source, reads: readonly PageRead[], floors: readonly number[], signal: AbortSignal | undefined, ask: Ask): Promise<Reading[]> {
@@ -76,7 +74,15 @@ export class PageReader {
     const giveUpAt = clock.now() + replicaPatienceMs;
     let recheck = FIRST_RECHECK_MS;
     for (let store = source.replicas.pick(); store !== undefined && open.length > 0; store = source.replicas.pick()) {
-      const answers = await this.#tolerate(source, store, ask(store, open.map(({ read }) => read)), giveUpAt);
+      const answers = await this.#tolerate(
+        source,
+        store,
+        ask(
+          store,
+          open.map(({ read }) => read),
+        ),
+        giveUpAt,
+      );
       open = open.filter(({ index }, place) => {
         const reading = answers?.[place];
         if (reading?.rows === undefined || reading.rows.state.lastSeq < (floors[index] ?? 0)) return true;
@@ -89,7 +95,10 @@ export class PageReader {
       recheck = Math.min(2 * recheck, MAX_RECHECK_MS);
     }
     if (open.length > 0) {
-      const answers = await ask(source.primary, open.map(({ read }) => read));
+      const answers = await ask(
+        source.primary,
+        open.map(({ read }) => read),
+      );
       open.forEach(({ index }, place) => {
         const reading = answers[place];
         if (reading !== undefined) found.set(index, reading);

@@ -2,6 +2,8 @@
 export interface Page {
   /** `{"epoch":…,"entries":[…],"mine":{},"head":…,"oldestSeq":…,"more":…}` in UTF-8. Shared: never written to. */
   readonly whole: Buffer;
+  /** What a handler answers with: a small page as text, which leaves in one write together with its head. */
+  readonly json: Buffer | string;
   /** Where `"entries"` begins in `whole`. */
   readonly deltaAt: number;
   readonly count: number;
@@ -16,11 +18,14 @@ export interface PageContent {
   readonly more: boolean;
 }
 
+const SMALL_BYTES = 4096;
+
 /** Encodes a page. `mine` is what differs by viewer; it has no content yet, and a page with any must not be shared between viewers. */
 export function encodePage(content: PageContent): Page {
   const opening = `{"epoch":${content.epoch},`;
-  const rest = `"entries":[${content.texts.join(',')}],"mine":{},"head":${content.head},"oldestSeq":${content.oldestSeq},"more":${content.more}}`;
-  return { whole: Buffer.from(opening + rest), deltaAt: opening.length, count: content.texts.length };
+  const text = `${opening}"entries":[${content.texts.join(',')}],"mine":{},"head":${content.head},"oldestSeq":${content.oldestSeq},"more":${content.more}}`;
+  const whole = Buffer.from(text);
+  return { whole, json: whole.length <= SMALL_BYTES ? text : whole, deltaAt: opening.length, count: content.texts.length };
 }
 
 /** The page as the value of one log in `POST /v1/sync`. With `tooLong` the client starts a new range at `snapshotSeq`. */

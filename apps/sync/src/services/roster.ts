@@ -1,6 +1,6 @@
-import { isCurrent } from './visibility.ts';
 import type { Standing } from '../store/pull-store.ts';
 import type { Origin } from './origin.ts';
+import { isCurrent } from './visibility.ts';
 
 /**
  * The memberships known of one conversation. One counts only while its version is the newest known and the primary confirmed that

@@ -25,7 +25,13 @@ describe('merge', () => {
   });
 
   test('what is merged is a stretch of the log that ends at the higher head', () => {
-    const arbitrary = fc.record({ first: fc.integer({ min: 1, max: 9 }), last: fc.integer({ min: 1, max: 9 }), head: fc.integer({ min: 1, max: 9 }), keptFirst: fc.integer({ min: 1, max: 9 }), keptLast: fc.integer({ min: 1, max: 9 }) });
+    const arbitrary = fc.record({
+      first: fc.integer({ min: 1, max: 9 }),
+      last: fc.integer({ min: 1, max: 9 }),
+      head: fc.integer({ min: 1, max: 9 }),
+      keptFirst: fc.integer({ min: 1, max: 9 }),
+      keptLast: fc.integer({ min: 1, max: 9 }),
+    });
     fc.assert(
       fc.property(arbitrary, ({ first, last, head, keptFirst, keptLast }) => {
         fc.pre(last <= head && first <= last + 1 && keptFirst <= keptLast + 1);
@@ -43,7 +49,12 @@ describe('merge', () => {
 });
 
 test('a run holds what lies within it, and every empty range', () => {
-  expect([holds(stretch(3, 5), 3, 5), holds(stretch(3, 5), 2, 4), holds(stretch(3, 5), 5, 6), holds(stretch(3, 5), 9, 8)]).toEqual([true, false, false, true]);
+  expect([holds(stretch(3, 5), 3, 5), holds(stretch(3, 5), 2, 4), holds(stretch(3, 5), 5, 6), holds(stretch(3, 5), 9, 8)]).toEqual([
+    true,
+    false,
+    false,
+    true,
+  ]);
   expect(cut(stretch(3, 5), 4, 5)).toEqual(['e4', 'e5']);
   expect(cut(stretch(3, 5), 6, 5)).toEqual([]);
 });

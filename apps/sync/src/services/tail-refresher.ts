@@ -96,7 +96,13 @@ export class TailRefresher {
   }
 
   #read(source: Source, tail: Tail, flight: Flight): Promise<Reading> {
-    const read: PageRead = { conversationId: tail.id, kind: 'after', seq: tail.head ?? flight.after, limit: this.#pageEntries, userId: flight.userId };
+    const read: PageRead = {
+      conversationId: tail.id,
+      kind: 'after',
+      seq: tail.head ?? flight.after,
+      limit: this.#pageEntries,
+      userId: flight.userId,
+    };
     if (source.replicas.exist) return this.#reader.one(source, read, flight.target);
     const ticket = this.#reader.fromPrimary(source, read);
     flight.leftAt = () => ticket.sentAt;

@@ -19,7 +19,7 @@ export interface AppPage {
   readonly more: boolean;
 }
 
-/** A conversation in its member's list. `lastEntryAt` has microseconds. */
+/** A conversation in its member's list. */
 export interface HeadRow {
   readonly id: string;
   readonly type: 'direct' | 'group' | 'channel';

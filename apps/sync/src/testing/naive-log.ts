@@ -14,6 +14,12 @@ export type Gate = (label: string) => Promise<void>;
 /** The truth in its plainest form, for tests: conversations as arrays, snapshots as copies. */
 export class NaiveLog {
   readonly #conversations = new Map<string, Conversation>();
+  readonly #textOf: (seq: number) => string;
+
+  /** @param textOf the wire JSON of an entry */
+  constructor(textOf: (seq: number) => string = (seq) => `{"seq":${seq}}`) {
+    this.#textOf = textOf;
+  }
 
   create(id: string, appId: string, userIds: readonly string[], history: 'full' | 'since_join' = 'full'): void {
     const state = { appId, lastSeq: 0, oldestSeq: 1, history, memberVersion: 1 };
@@ -30,7 +36,7 @@ export class NaiveLog {
   append(id: string): number {
     const { state, texts } = this.#the(id);
     const seq = state.lastSeq + 1;
-    texts.push(`{"seq":${seq}}`);
+    texts.push(this.#textOf(seq));
     this.#the(id).state = { ...state, lastSeq: seq };
     return seq;
   }

@@ -1,4 +1,4 @@
-import { type Clock, conversationTopic, constantRouter, MemoryBus } from '@nudge/server-kit';
+import { type Clock, constantRouter, conversationTopic, MemoryBus } from '@nudge/server-kit';
 import { EntriesService } from '../services/entries-service.ts';
 import { PageReader, type Source } from '../services/page-reader.ts';
 import { Replicas } from '../services/replicas.ts';

@@ -20,7 +20,7 @@ export function listEntries(route: Routes['listEntries'], { entries, directory, 
       min: query.min,
     };
     const page = entries.cached(asked) ?? (await entries.list(asked, context.signal));
-    return { status: 200, json: page.whole };
+    return { status: 200, json: page.json };
   });
 }
 

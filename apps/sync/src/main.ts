@@ -1,0 +1,6 @@
+import { runMain } from '@nudge/server-kit';
+import { readSyncConfig } from './config.ts';
+import { startSyncProcess } from './process.ts';
+
+const config = readSyncConfig();
+await runMain(() => startSyncProcess(config));
