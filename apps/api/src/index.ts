@@ -5,3 +5,4 @@ export { serverScopes } from './services/admin/scope.ts';
 export { directConversationId, keyedConversationId } from './services/conversations/conversation-id.ts';
 export { type FailpointName, type Failpoints, killAt } from './services/failpoints.ts';
 export { createApiStores } from './store/create-stores.ts';
+export { admitUser, loadDirectory } from './store/directory.ts';

@@ -41,7 +41,7 @@ export interface AppendResult {
   readonly createdAt: string | null;
   readonly memberVersion: number | null;
   readonly memberCount: number | null;
-  readonly conversationType: ConversationType | null;
+  readonly conversationType: string | null;
   readonly retryAt: string | null;
 }
 
@@ -112,11 +112,14 @@ export interface MemberPair {
   readonly userId: string;
 }
 
-/** A membership as it now stands, for the user's feed. `srcVersion` is the seq of the entry that last changed it. */
+/** A membership as it now stands. `srcVersion` is the seq of the entry that last changed it. */
 export interface MembershipState extends MemberPair {
   readonly srcVersion: number;
-  /** JSON text. */
-  readonly state: string;
+  readonly role: Role;
+  readonly state: 'joined' | 'left';
+  readonly joinedSeq: number;
+  readonly leftSeq: number | null;
+  readonly hiddenSeq: number | null;
 }
 
 export interface MemberListRow {
@@ -140,9 +143,10 @@ export interface OutboxRow {
   readonly attempts: number;
 }
 
-/** A lock that one holder has at a time; lost with its connection. */
+/** A lock that one holder has at a time. */
 export interface Lease extends AsyncDisposable {
-  readonly held: boolean;
+  /** Aborts when it is lost, with the connection that carries it. */
+  readonly lost: AbortSignal;
 }
 
 /** The statements of the conversation side against one database. Nothing here spans two databases. */
@@ -162,7 +166,7 @@ export interface ConversationStore {
   membersChangedAt(conversationId: string, seq: number, after: string | null, limit: number): Promise<readonly MembershipState[]>;
   dueOutbox(olderThanMs: number, limit: number): Promise<readonly OutboxRow[]>;
   deleteOutbox(rows: readonly Pick<OutboxRow, 'conversationId' | 'id'>[]): Promise<void>;
-  deferOutbox(rows: readonly Pick<OutboxRow, 'conversationId' | 'id' | 'attempts'>[]): Promise<void>;
+  deferOutbox(rows: readonly Pick<OutboxRow, 'conversationId' | 'id'>[]): Promise<void>;
   /** `null` while another holds it. */
   sweeperLease(): Promise<Lease | null>;
 }

@@ -3,7 +3,7 @@ import type { JsonObject, Limits } from '@nudge/types';
 import type { UserStore } from '../../store/user-store.ts';
 import { metadataText } from '../conversations/draft.ts';
 
-/** A user as the integrator describes it. What is left out or null is cleared. */
+/** A user as the integrator describes it. What is left out or null stays as it is. */
 export interface UserDescription {
   readonly id: string;
   readonly displayName?: string | null | undefined;
@@ -29,7 +29,7 @@ export class Users {
     this.#options = options;
   }
 
-  /** Creates or replaces the users; named twice, the last one counts. Throws `too_large` for metadata over its limit. */
+  /** Creates or updates the users; named twice, the last one counts. Throws `too_large` for metadata over its limit. */
   async upsert(appId: string, descriptions: readonly UserDescription[]): Promise<number> {
     const { users, limits } = this.#options;
     const byId = new Map(

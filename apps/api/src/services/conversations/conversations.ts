@@ -52,7 +52,10 @@ export class Conversations {
       );
       if (memberCount <= FEEDS_BEFORE_ANSWER) await applied;
     } else if (shown) {
-      await effects.perform({ heads: [], hidden: [{ appId, conversationId: conversation.id, userId: creatorId, hiddenSeq: null }] }).applied;
+      await effects.settle(
+        { conversationId: conversation.id, id: outboxId },
+        { heads: [], hidden: [{ appId, conversationId: conversation.id, userId: creatorId }] },
+      );
     }
     return { created, conversation: view(conversation) };
   }

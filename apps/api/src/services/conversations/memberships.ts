@@ -58,10 +58,7 @@ export class Memberships {
     const outboxId = randomUUID();
     const hidden = await this.#options.router.route(conversationId).pool.hideDirect({ appId, userId, conversationId, outboxId });
     if (hidden === null) return { seq: null, changed: false };
-    await this.#options.effects.settle(
-      { conversationId, id: outboxId },
-      { heads: [], hidden: [{ appId, conversationId, userId, hiddenSeq: hidden.hiddenSeq }] },
-    );
+    await this.#options.effects.settle({ conversationId, id: outboxId }, { heads: [], hidden: [{ appId, conversationId, userId }] });
     return { seq: hidden.hiddenSeq, changed: true };
   }
 

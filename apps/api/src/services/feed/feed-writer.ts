@@ -10,11 +10,6 @@ export interface ReadPosition extends MemberPair {
   readonly readSeq: number;
 }
 
-export interface HiddenConversation extends MemberPair {
-  /** Hidden until the conversation grows past it; `null` shows it again. */
-  readonly hiddenSeq: number | null;
-}
-
 export interface FeedWriterOptions {
   readonly router: Router<ConversationStore>;
   readonly users: UserStore;
@@ -67,9 +62,13 @@ export class FeedWriter {
     );
   }
 
-  hidden(conversations: readonly HiddenConversation[]): Promise<FeedChange[]> {
+  /** Whether these direct conversations are hidden, as it now stands. All pairs lie in the database of the first. */
+  async hidden(pairs: readonly MemberPair[]): Promise<FeedChange[]> {
+    const first = pairs[0];
+    if (first === undefined) return [];
+    const states = await this.#router.route(first.conversationId).pool.membershipStates(pairs);
     return this.#write(
-      conversations.map(({ appId, userId, conversationId, hiddenSeq }) => ({
+      states.map(({ appId, userId, conversationId, hiddenSeq }) => ({
         appId,
         userId,
         subject: `pref/${conversationId}`,
@@ -96,6 +95,7 @@ export class FeedWriter {
   }
 }
 
-function membershipWrite({ appId, userId, conversationId, srcVersion, state }: MembershipState): FeedWrite {
-  return { appId, userId, subject: `member/${conversationId}`, srcVersion, state, merge: false };
+function membershipWrite({ appId, userId, conversationId, srcVersion, role, state, joinedSeq, leftSeq }: MembershipState): FeedWrite {
+  const shown = { role, state, joinedSeq, ...(leftSeq === null ? {} : { leftSeq }) };
+  return { appId, userId, subject: `member/${conversationId}`, srcVersion, state: JSON.stringify(shown), merge: false };
 }

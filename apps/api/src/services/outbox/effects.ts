@@ -1,7 +1,7 @@
 import type { Logger } from '@nudge/server-kit';
 import type { MemberPair } from '../../store/conversation-store.ts';
 import type { Failpoints } from '../failpoints.ts';
-import type { FeedWriter, HiddenConversation, ReadPosition } from '../feed/feed-writer.ts';
+import type { FeedWriter, ReadPosition } from '../feed/feed-writer.ts';
 import type { FeedChange, HeadChange, Publisher } from '../publisher/publisher.ts';
 import type { OutboxCleaner, OutboxKey } from './outbox-cleaner.ts';
 
@@ -13,7 +13,8 @@ export interface Effects {
   /** A conversation whose first members are to learn of it. */
   readonly firstMembersOf?: string;
   readonly reads?: readonly ReadPosition[];
-  readonly hidden?: readonly HiddenConversation[];
+  /** Users who hid a direct conversation, or see it again. */
+  readonly hidden?: readonly MemberPair[];
 }
 
 /** Both ends of performing effects. `applied`: the feeds have been written. `done`: everything has been announced as well. */

@@ -11,7 +11,7 @@ const payloadSchemas = {
     created: z.string().optional(),
   }),
   read: z.object({ reads: z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])) }),
-  hide: z.object({ hidden: z.array(z.tuple([z.string(), z.string(), z.string(), z.int().nullable()])) }),
+  hide: z.object({ hidden: z.array(triple(z.string())) }),
 };
 
 /** What an outbox row says is to be done. The version of a membership is not in it: it is read when the row is worked on. */
@@ -36,7 +36,7 @@ export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffec
   }
   if (row.kind === 'hide') {
     const { hidden } = payloadSchemas.hide.parse(row.payload);
-    return { heads: [], hidden: hidden.map(([appId, conversationId, userId, hiddenSeq]) => ({ appId, conversationId, userId, hiddenSeq })) };
+    return { heads: [], hidden: hidden.map(([appId, conversationId, userId]) => ({ appId, conversationId, userId })) };
   }
   throw new Error(`an outbox row of a kind that is not known here: ${row.kind}`);
 }

@@ -76,7 +76,7 @@ export class Sweeper implements AsyncDisposable {
   }
 
   async #holdLease(): Promise<boolean> {
-    if (this.#lease?.held === true) return true;
+    if (this.#lease !== null && !this.#lease.lost.aborted) return true;
     await this.#lease?.[Symbol.asyncDispose]();
     this.#lease = null;
     this.#lease = await this.#options.store.sweeperLease();
