@@ -1,4 +1,4 @@
-import { createPool, ensureUser, loadApps, loadKeys } from '@nudge/db';
+import { createPool } from '@nudge/db';
 import {
   AppDirectory,
   createAdmission,
@@ -15,6 +15,7 @@ import {
 } from '@nudge/server-kit';
 import type { GatewayProcessConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
+import { admitUser, loadDirectory } from './store/directory.ts';
 import { createMembershipStore } from './store/membership-store.ts';
 
 /**
@@ -36,19 +37,13 @@ export async function startGatewayProcess({
     onError: (error) => log.warn({ err: error }, 'a database connection failed'),
   });
   opened.defer(() => primary.end());
-  const directory = opened.use(
-    new AppDirectory({ load: async () => ({ apps: await loadApps(primary), keys: await loadKeys(primary) }), log }),
-  );
+  const directory = opened.use(new AppDirectory({ load: () => loadDirectory(primary), log }));
   await directory.start();
   const bus = opened.use(new MemoryBus({ log }));
   const registry = opened.use(new MemorySessionRegistry());
   const tokens = createTokenVerifier({ directory, limits });
   const serverKeys = createServerKeyVerifier({ directory });
-  const admit = createAdmission({
-    ensure: async (appId, userId) => {
-      await ensureUser(primary, appId, userId);
-    },
-  });
+  const admit = createAdmission({ ensure: (appId, userId) => admitUser(primary, appId, userId) });
   const origins = createOriginPolicy({ allowed: config.allowedOrigins, localhost: false });
   const membership = createMembershipStore(primary);
   const gateway = createGateway({ config: settings, limits, bus, registry, membership, tokens, directory, admit, origins, metrics, log });

@@ -1,16 +1,16 @@
 import type { Pool } from '../pool.ts';
-import type { ConversationState, MemberRow } from '../rows.ts';
+import type { ConversationRow, ConversationState, MemberRow } from '../rows.ts';
 import { run, type Statement } from '../statement.ts';
 import { memberColumns, stateColumns } from './columns.ts';
 import type { UserOfConversation } from './membership-feed.ts';
 
 /** A conversation's state and one user's membership, from one snapshot. */
-export type MembershipPair = ConversationState & MemberRow;
+export type MembershipPair = ConversationState & Pick<ConversationRow, 'frozenAt'> & MemberRow;
 
 /** Index: `conversation_pkey` and `member_pkey`, one lookup each per pair. No lock. */
 const statement: Statement = {
   name: 'membership_pairs',
-  text: `select ${stateColumns}, ${memberColumns}
+  text: `select ${stateColumns}, rfc3339(c.frozen_at) as "frozenAt", ${memberColumns}
     from unnest($1::text[], $2::uuid[], $3::text[]) u (app, conv, usr)
     join conversation c on c.id = u.conv and c.app_id = u.app and c.id = any ($2::uuid[])
     join member m on m.conversation_id = u.conv and m.user_id = u.usr and m.conversation_id = any ($2::uuid[])`,

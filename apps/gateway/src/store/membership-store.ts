@@ -14,7 +14,7 @@ export function createMembershipStore(primary: Pool): MembershipSource {
         found.set(key({ appId: row.appId, conversationId: row.id, userId: row.userId }), {
           memberVersion,
           head,
-          frozen: false,
+          frozen: row.frozenAt !== null,
           silencedUntil: until(row.mutedUntil),
         });
       }
