@@ -1,22 +1,37 @@
-import { defineConfig } from 'vitest/config';
+import { existsSync } from 'node:fs';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const shared = {
-  pool: 'forks',
-  execArgv: ['--conditions=@nudge/source'],
-  testTimeout: 30_000,
-  hookTimeout: 60_000,
-  server: { deps: { inline: [/^@nudge\//] } },
-} as const;
-const resolve = { conditions: ['@nudge/source'] };
-const ssr = { resolve: { conditions: ['@nudge/source'], externalConditions: ['@nudge/source'] } };
+/** Our packages run from source, in Vite's resolution and in the plain Node processes that a test starts. */
+const conditions = ['@nudge/source'];
+
+/** One PostgreSQL serves the whole run: at the root, not in a project. */
+const globalSetup = './tests/support/global-setup.ts';
+
+function project(name: string, include: string[]): TestProjectInlineConfiguration {
+  return {
+    resolve: { conditions },
+    ssr: { resolve: { conditions, externalConditions: conditions } },
+    test: {
+      name,
+      include,
+      pool: 'forks',
+      execArgv: conditions.map((condition) => `--conditions=${condition}`),
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
+      server: { deps: { inline: [/^@nudge\//] } },
+    },
+  };
+}
+
+const suites = ['protocol', 'model', 'races', 'faults', 'tenants', 'integration', 'support'];
 
 export default defineConfig({
   test: {
-    // At the root, not in a project: one PostgreSQL serves the whole run.
-    globalSetup: './tests/support/global-setup.ts',
+    globalSetup: existsSync(globalSetup) ? globalSetup : [],
+    reporters: ['./scripts/summary-reporter.ts'],
     projects: [
-      { resolve, ssr, test: { ...shared, name: 'unit', include: ['{apps,packages}/*/src/**/*.test.ts', 'prisma/src/**/*.test.ts'] } },
-      { resolve, ssr, test: { ...shared, name: 'system', include: ['tests/**/*.test.ts'] } },
+      project('unit', ['{apps,packages}/*/src/**/*.test.ts', '{prisma,bench}/src/**/*.test.ts', 'scripts/**/*.test.ts']),
+      ...suites.map((suite) => project(suite, [`tests/${suite}/**/*.test.ts`])),
     ],
   },
 });
