@@ -112,10 +112,7 @@ function programs(dir: string): Omit<PostgresBinaries, 'major'> {
 }
 
 /** Asks both programs for their version, as every user: that loads all libraries. */
-async function runsForAll(
-  dir: string,
-  users: readonly (ServerUser | undefined)[],
-): Promise<boolean> {
+async function runsForAll(dir: string, users: readonly (ServerUser | undefined)[]): Promise<boolean> {
   const { postgres, initdb } = programs(dir);
   const probes = users.flatMap((user) => [runs(postgres, user), runs(initdb, user)]);
   return (await Promise.all(probes)).every(Boolean);
@@ -161,10 +158,7 @@ async function refuseForeignParent(parent: string): Promise<void> {
   if (!runningAsRoot()) return;
   const info = await stat(parent);
   if (info.uid === 0 && (info.mode & 0o022) === 0) return;
-  throw new EmbeddedPostgresError(
-    'binaries_unusable',
-    `${parent} can be written by others than root. Remove it, or give it to root with mode 755.`,
-  );
+  throw new EmbeddedPostgresError('binaries_unusable', `${parent} can be written by others than root. Remove it, or give it to root with mode 755.`);
 }
 
 function isNeeded(source: string): boolean {

@@ -128,29 +128,19 @@ async function runInitdb(staging: string, options: CreateOptions): Promise<void>
   if (first.code === 0) return;
   const second = await initdb('C');
   if (second.code !== 0) {
-    throw new EmbeddedPostgresError(
-      'init_failed',
-      `PostgreSQL could not set up its data in ${options.dataDir}: ${lastLines(second.stderr)}`,
-    );
+    throw new EmbeddedPostgresError('init_failed', `PostgreSQL could not set up its data in ${options.dataDir}: ${lastLines(second.stderr)}`);
   }
   log.warn({ initdb: lastLines(first.stderr) }, 'no locale C.UTF-8: search knows ASCII letters only');
 }
 
 /** Runs statements in single-user mode: no port is open, and no password is needed or shown. */
-async function applySql(
-  clusterDir: string,
-  { binaries, creator, durable }: ClusterOptions,
-  statements: readonly string[],
-): Promise<void> {
+async function applySql(clusterDir: string, { binaries, creator, durable }: ClusterOptions, statements: readonly string[]): Promise<void> {
   const args = ['--single', '-D', dataDirArgument(clusterDir, creator), '-c', 'exit_on_error=on'];
   args.push('-c', 'log_min_messages=fatal', '-c', `fsync=${durable ? 'on' : 'off'}`, 'postgres');
   const input = `${statements.join(';\n')};\n`;
   const { code, stderr } = await runTool(binaries.postgres, args, { cwd: clusterDir, user: creator, input });
   if (code === 0) return;
-  throw new EmbeddedPostgresError(
-    'init_failed',
-    `PostgreSQL could not set up its roles in ${clusterDir}: ${lastLines(stderr)}`,
-  );
+  throw new EmbeddedPostgresError('init_failed', `PostgreSQL could not set up its roles in ${clusterDir}: ${lastLines(stderr)}`);
 }
 
 function lastLines(text: string): string {

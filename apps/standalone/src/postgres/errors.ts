@@ -24,10 +24,5 @@ export class EmbeddedPostgresError extends Error {
 
 /** True for errors of the operating system (`ENOENT`, `EACCES`, ...) with one of the given codes. */
 export function hasErrno(error: unknown, ...codes: string[]): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    codes.includes(error.code)
-  );
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
 }

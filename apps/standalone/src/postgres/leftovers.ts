@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EmbeddedPostgresError, hasErrno } from './errors.ts';
 import type { PostgresLog } from './log.ts';
-import { listProcesses, pidIsTaken, type ProcessInfo, signalProcess } from './process-table.ts';
+import { listProcesses, type ProcessInfo, pidIsTaken, signalProcess } from './process-table.ts';
 import type { StopDeadlines } from './server-process.ts';
 
 const POLL_MS = 25;
@@ -26,11 +26,7 @@ export async function clusterNameOf(clusterDir: string): Promise<string> {
  * only a child's log can be read, and its settings may be those of an older release. A fast shutdown
  * loses nothing that was committed.
  */
-export async function settleLeftovers(
-  clusterDir: string,
-  deadlines: StopDeadlines,
-  log: PostgresLog,
-): Promise<void> {
+export async function settleLeftovers(clusterDir: string, deadlines: StopDeadlines, log: PostgresLog): Promise<void> {
   const name = await clusterNameOf(clusterDir);
   await stopProcesses(name, deadlines, log);
   await settlePidFile(clusterDir, log);

@@ -89,10 +89,7 @@ async function mustWait(dataDir: string, id: string, self: ProcessIdentity): Pro
 }
 
 /** Who stands behind a claim; the files of one whose process is gone are removed. */
-async function liveOwner(
-  files: LockFiles,
-  self: ProcessIdentity,
-): Promise<ProcessIdentity | undefined> {
+async function liveOwner(files: LockFiles, self: ProcessIdentity): Promise<ProcessIdentity | undefined> {
   try {
     const owner = parseIdentity(await readFile(files.claim, 'utf8'));
     if (owner !== undefined && (await isAlive(owner, files.claim, self))) return owner;
@@ -105,11 +102,7 @@ async function liveOwner(
   return undefined;
 }
 
-async function isAlive(
-  owner: ProcessIdentity,
-  claim: string,
-  self: ProcessIdentity,
-): Promise<boolean> {
+async function isAlive(owner: ProcessIdentity, claim: string, self: ProcessIdentity): Promise<boolean> {
   if (owner.pidNamespace !== self.pidNamespace) {
     return Date.now() - (await stat(claim)).mtimeMs < HEARTBEAT_EXPIRES_MS;
   }
@@ -117,11 +110,7 @@ async function isAlive(
   return running?.startedAt === owner.startedAt && running.bootId === owner.bootId;
 }
 
-function alreadyRunning(
-  dataDir: string,
-  owner: ProcessIdentity,
-  self: ProcessIdentity,
-): EmbeddedPostgresError {
+function alreadyRunning(dataDir: string, owner: ProcessIdentity, self: ProcessIdentity): EmbeddedPostgresError {
   const elsewhere = owner.pidNamespace !== self.pidNamespace;
   const where = elsewhere
     ? `as process ${owner.pid} of another container`
@@ -131,10 +120,7 @@ function alreadyRunning(
   const remedy = elsewhere
     ? `Stop that one first, or start this one on another DATA_DIR. If it died just now, try again in ${HEARTBEAT_EXPIRES_MS / 1000} seconds.`
     : `Use that one, stop it first (kill ${owner.pid}), or start this one on another DATA_DIR.`;
-  return new EmbeddedPostgresError(
-    'already_running',
-    `Nudge is already running on ${dataDir}, ${where}. ${remedy}`,
-  );
+  return new EmbeddedPostgresError('already_running', `Nudge is already running on ${dataDir}, ${where}. ${remedy}`);
 }
 
 async function exists(path: string): Promise<boolean> {

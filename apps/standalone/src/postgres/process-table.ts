@@ -98,9 +98,7 @@ async function listWithPs(): Promise<ProcessInfo[]> {
   const { stdout } = await run('ps', ['-axww', '-o', 'pid=,command=']);
   return stdout.split('\n').flatMap((line) => {
     const match = /^\s*(\d+)\s+(.+)$/.exec(line);
-    return match?.[1] !== undefined && match[2] !== undefined
-      ? [{ pid: Number(match[1]), command: match[2] }]
-      : [];
+    return match?.[1] !== undefined && match[2] !== undefined ? [{ pid: Number(match[1]), command: match[2] }] : [];
   });
 }
 

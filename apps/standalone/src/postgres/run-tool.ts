@@ -28,11 +28,7 @@ export function spawnOptions(cwd: string, user: ServerUser | undefined): SpawnOp
 }
 
 /** Runs a program to its end. Rejects only when it could not be started at all. */
-export async function runTool(
-  program: string,
-  args: readonly string[],
-  options: RunOptions,
-): Promise<Outcome> {
+export async function runTool(program: string, args: readonly string[], options: RunOptions): Promise<Outcome> {
   const child = spawnAs(options.user, () =>
     spawn(program, args, {
       ...spawnOptions(options.cwd, options.user),

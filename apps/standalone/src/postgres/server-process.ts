@@ -93,7 +93,10 @@ export async function launchServer(options: LaunchOptions): Promise<ServerProces
   }
 
   async function stop({ fastMs, immediateMs }: StopDeadlines) {
-    for (const [signal, patienceMs] of [['SIGINT', fastMs], ['SIGQUIT', immediateMs]] as const) {
+    for (const [signal, patienceMs] of [
+      ['SIGINT', fastMs],
+      ['SIGQUIT', immediateMs],
+    ] as const) {
       if (ended) return exit;
       signalProcess(pid, signal);
       await Promise.race([exit, delay(patienceMs, undefined, { ref: false })]);
@@ -135,8 +138,5 @@ function relayLog(stderr: NodeJS.ReadableStream, log: PostgresLog): string[] {
 
 function startFailed(clusterDir: string, what: string, lines: readonly string[]): Error {
   const said = lines.length > 0 ? ` It said: ${lines.join(' | ')}` : '';
-  return new EmbeddedPostgresError(
-    'start_failed',
-    `PostgreSQL did not start on ${clusterDir}: ${what}.${said}`,
-  );
+  return new EmbeddedPostgresError('start_failed', `PostgreSQL did not start on ${clusterDir}: ${what}.${said}`);
 }

@@ -10,13 +10,7 @@ import type { PostgresLog } from './log.ts';
 import { acquireOwnerLock } from './owner-lock.ts';
 import { launchServer, type ServerExit, type StopDeadlines } from './server-process.ts';
 import { type ServerSettings, serverSettings } from './server-settings.ts';
-import {
-  freshServerUser,
-  initdbUser,
-  runningAsRoot,
-  type ServerUser,
-  serverUserFor,
-} from './server-user.ts';
+import { freshServerUser, initdbUser, runningAsRoot, type ServerUser, serverUserFor } from './server-user.ts';
 import { SupervisedServer } from './supervised-server.ts';
 
 const START_TIMEOUT_MS = 60_000;
@@ -66,9 +60,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
  * at the first start, recovers whatever an earlier run left, and refuses a directory in use.
  * @throws {EmbeddedPostgresError} with a message that names the remedy
  */
-export async function startEmbeddedPostgres(
-  options: EmbeddedPostgresOptions,
-): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = await openDataDir(options.dataDir);
   const lock = await acquireOwnerLock(dataDir);
   try {
@@ -76,18 +68,14 @@ export async function startEmbeddedPostgres(
     const { server, port } = await startSupervised(cluster, options);
     let stopped: Promise<void> | undefined;
     const stop = () => {
-      stopped ??= server
-        .stop(options.stopDeadlines ?? DEFAULT_DEADLINES)
-        .finally(() => lock[Symbol.asyncDispose]());
+      stopped ??= server.stop(options.stopDeadlines ?? DEFAULT_DEADLINES).finally(() => lock[Symbol.asyncDispose]());
       return stopped;
     };
     const { adminPassword, password } = cluster.credentials;
     const connectionString = `postgresql://nudge:${password}@127.0.0.1:${port}/nudge`;
     return {
       connectionString,
-      socketConnectionString: socketFits(cluster.dir, port)
-        ? `${connectionString}?host=${encodeURIComponent(cluster.dir)}`
-        : undefined,
+      socketConnectionString: socketFits(cluster.dir, port) ? `${connectionString}?host=${encodeURIComponent(cluster.dir)}` : undefined,
       adminConnectionString: `postgresql://postgres:${adminPassword}@127.0.0.1:${port}/postgres`,
       port,
       get pid() {

@@ -5,7 +5,7 @@ export type Admission = (identity: Identity) => void | Promise<void>;
 
 export interface AdmissionOptions {
   /** Makes sure that the user has a row. Called once per user while the user is remembered; a failure is not remembered. */
-  readonly ensure: (appId: string, userId: string) => Promise<void>;
+  readonly ensure: (appId: string, userId: string) => Promise<unknown>;
   /** Refuses by throwing; asked every time (bans, revocations, from what the process has in memory). */
   readonly judge?: (identity: Identity) => void;
   /** Users remembered. */

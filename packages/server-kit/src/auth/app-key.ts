@@ -17,7 +17,7 @@ export interface AppKey {
   readonly secretHash?: Buffer | null | undefined;
   readonly scopes: readonly string[];
   /** ms since 1970; from then on the key is refused. */
-  readonly retiredAt: number | null;
+  readonly retiredAt?: number | null;
 }
 
 /** Shortest secret of an HS256 key, bytes (RFC 7518, 3.2: no shorter than the hash). */
@@ -34,7 +34,7 @@ const algorithms: Readonly<Record<AppKeyKind, TokenAlgorithm | undefined>> = {
 export const algorithmOf = (key: AppKey): TokenAlgorithm | undefined => algorithms[key.kind];
 
 /** Whether the key is still in use at `now` (ms). */
-export const isLive = (key: AppKey, now: number): boolean => key.retiredAt === null || key.retiredAt > now;
+export const isLive = (key: AppKey, now: number): boolean => (key.retiredAt ?? Number.POSITIVE_INFINITY) > now;
 
 const material = new WeakMap<AppKey, KeyObject | undefined>();
 

@@ -1,0 +1,67 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readFailpoint } from '@nudge/api';
+import { createPool, describeProgress, migrate, type Pool } from '@nudge/db';
+import type { Config, Environment, Logger } from '@nudge/server-kit';
+import { startServer } from './compose.ts';
+import { banner } from './demo/banner.ts';
+import { type DemoSession, writeDemoSession } from './demo/demo-session.ts';
+import { openDemo } from './demo/open-demo.ts';
+import { prepareDemoApp } from './demo/seed-demo.ts';
+import { readPageFiles } from './page/browser-modules.ts';
+import { pageRouter } from './page/page-router.ts';
+import { startEmbeddedPostgres } from './postgres/index.ts';
+
+/** The running standalone server. */
+export interface Standalone extends AsyncDisposable {
+  readonly session: DemoSession;
+}
+
+export interface StandaloneOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  /** For what only tests set. */
+  readonly environment?: Environment;
+  /** Where the banner goes. */
+  readonly print: (text: string) => void;
+}
+
+/** The newcomer's default: its own PostgreSQL, migrated, the three apps on one port, a demo ready to try. */
+export async function startStandalone({ config, log, environment = {}, print }: StandaloneOptions): Promise<Standalone> {
+  await using stack = new AsyncDisposableStack();
+  if (config.databaseUrl === undefined) print('Starting PostgreSQL …\n');
+  const postgres = config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir: config.dataDir, log })) : undefined;
+  const connectionString = postgres?.connectionString ?? config.databaseUrl ?? '';
+  // Tokens of an earlier start are no longer those of this one: nobody shall read them meanwhile.
+  await rm(join(config.dataDir, 'demo.json'), { force: true });
+  await migrate(connectionString, { onProgress: (progress) => log.info({ migration: describeProgress(progress) }, 'migrating') });
+  const serverKey = await withPool(connectionString, prepareDemoApp);
+
+  let session: DemoSession | undefined;
+  const current = () => {
+    if (session === undefined) throw new Error('the demo is not ready');
+    return session;
+  };
+  const server = stack.use(
+    await startServer({
+      config,
+      connectionString,
+      log,
+      failpoint: readFailpoint(environment),
+      pages: [pageRouter(await readPageFiles(), current)],
+    }),
+  );
+  session = await openDemo(server.url, serverKey);
+  print(banner(session, await writeDemoSession(config.dataDir, session)));
+  const running = stack.move();
+  return { session, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+}
+
+async function withPool<T>(connectionString: string, work: (pool: Pool) => Promise<T>): Promise<T> {
+  const pool = createPool({ connectionString, max: 1, applicationName: 'nudge-seed' });
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
+}
