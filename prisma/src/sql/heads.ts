@@ -32,8 +32,8 @@ export interface HeadRow {
   readonly lastMessage: { readonly seq: number; readonly senderId: string; readonly createdAt: string; readonly excerpt: string } | null;
 }
 
-/** A current member who is not banned and has not hidden the conversation. */
-const visible = `m.left_seq is null and (m.banned_until is null or m.banned_until <= now()) and (m.hidden_seq is null or c.last_seq > m.hidden_seq)`;
+/** A current member who is not banned. */
+const current = 'm.left_seq is null and (m.banned_until is null or m.banned_until <= now())';
 
 /**
  * Index: `conversation_pkey` and `member_pkey` per id, `entry_pkey` for the previews of the rows that are returned. No lock.
@@ -52,21 +52,21 @@ const page: Statement = {
       from unnest($1::uuid[]) u (id)
       join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
       join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
-      where ${visible} and ($4::timestamptz is null or c.last_entry_at >= $4)
+      where ${current} and ($4::timestamptz is null or c.last_entry_at >= $4)
         and ($5::timestamptz is null or (c.last_entry_at, c.id) < ($5, $6::uuid))
       order by c.last_entry_at desc, c.id desc limit $7) h
     left join entry e on e.conversation_id = h.id and e.seq = h.message and e.conversation_id = any ($1::uuid[])
     order by h.at desc, h.id desc`,
 };
 
-/** Index: as above without previews and order. */
+/** Index: as above without previews and order. A conversation that its member hid counts again once something new is in it. */
 const totals: Statement = {
   name: 'unread_totals',
   text: `select coalesce(sum(c.message_count - m.read_count - m.own_unread), 0)::bigint as total
     from unnest($1::uuid[]) u (id)
     join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
     join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
-    where ${visible}`,
+    where ${current} and (m.hidden_seq is null or c.last_seq > m.hidden_seq)`,
 };
 
 type Row = Omit<HeadRow, 'lastMessage'> & {
@@ -78,7 +78,7 @@ type Row = Omit<HeadRow, 'lastMessage'> & {
   excerpt: string | null;
 };
 
-/** Heads of a user's conversations, newest activity first by (lastEntryAt, id), at most `limit`. */
+/** Heads of a user's conversations, hidden ones included (see `hiddenSeq`), newest activity first by (lastEntryAt, id), at most `limit`. */
 export async function heads(pool: Pool, query: HeadsQuery): Promise<HeadRow[]> {
   if (query.ids.length === 0) return [];
   const { appId, userId, since, before, limit } = query;
