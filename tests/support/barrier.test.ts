@@ -28,9 +28,6 @@ test('who waits in vain learns how many were missing', async () => {
 });
 
 test('runTogether reports every outcome', async () => {
-  const outcomes = await runTogether([
-    () => Promise.resolve('fine'),
-    () => Promise.reject(new Error('broken')),
-  ]);
+  const outcomes = await runTogether([() => Promise.resolve('fine'), () => Promise.reject(new Error('broken'))]);
   expect(outcomes.map((outcome) => outcome.status)).toEqual(['fulfilled', 'rejected']);
 });

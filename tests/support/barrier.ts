@@ -37,9 +37,7 @@ export function createBarrier(parties: number, timeoutMs = 10_000): Barrier {
 }
 
 /** Runs all tasks so that none starts before every one has been set up; like `Promise.allSettled`. */
-export async function runTogether<T>(
-  tasks: readonly (() => Promise<T>)[],
-): Promise<PromiseSettledResult<T>[]> {
+export async function runTogether<T>(tasks: readonly (() => Promise<T>)[]): Promise<PromiseSettledResult<T>[]> {
   const barrier = createBarrier(tasks.length);
   return Promise.allSettled(
     tasks.map(async (task) => {

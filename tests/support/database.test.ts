@@ -45,8 +45,5 @@ test('a test database is migrated, and a seeded app can be found in it', async (
   const app = await seedApp(database, 'acme', { users: ['anna', 'ben'] });
   expect(app.token('anna').split('.')).toHaveLength(3);
   expect(await database.query('select id from chat_user order by id')).toEqual([{ id: 'anna' }, { id: 'ben' }]);
-  expect(await database.query('select kind from app_key order by kind')).toEqual([
-    { kind: 'hs256' },
-    { kind: 'server' },
-  ]);
+  expect(await database.query('select kind from app_key order by kind')).toEqual([{ kind: 'hs256' }, { kind: 'server' }]);
 });

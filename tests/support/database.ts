@@ -14,10 +14,7 @@ export interface TestDatabase extends AsyncDisposable {
   /** The superuser, on this database. */
   readonly adminConnectionString: string;
   /** Looks at the truth as `nudge`, past all apps. Returns the rows. */
-  query<T extends pg.QueryResultRow = pg.QueryResultRow>(
-    sql: string,
-    values?: readonly unknown[],
-  ): Promise<T[]>;
+  query<T extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<T[]>;
 }
 
 /** Clones the migrated template: about 0.1 s. */

@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, lchown, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  findFreePort,
-  launchServer,
-  prepareBinaries,
-  serverSettings,
-  serverUserFor,
-} from '@nudge/standalone/postgres';
+import { findFreePort, launchServer, prepareBinaries, serverSettings, serverUserFor } from '@nudge/standalone/postgres';
 import pg from 'pg';
 import { collectLog } from './logs.ts';
 import { createTempDir } from './temp-dir.ts';
@@ -16,16 +10,7 @@ import { waitFor } from './wait-for.ts';
 const STOP = { fastMs: 5_000, immediateMs: 2_000 };
 
 /** Directories whose content a new standby must not inherit; it fetches the WAL by streaming. */
-const LEFT_EMPTY = new Set([
-  'pg_dynshmem',
-  'pg_notify',
-  'pg_replslot',
-  'pg_serial',
-  'pg_snapshots',
-  'pg_stat_tmp',
-  'pg_subtrans',
-  'pg_wal',
-]);
+const LEFT_EMPTY = new Set(['pg_dynshmem', 'pg_notify', 'pg_replslot', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans', 'pg_wal']);
 const LEFT_OUT = new Set(['postmaster.pid', 'postmaster.opts']);
 
 export interface Primary {
@@ -141,8 +126,7 @@ async function startReplica(options: ReplicaOptions, prepared: Prepared): Promis
     changed.port = String(port);
     return changed.href;
   };
-  const ask = <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
-    query<T>(through(primary.adminConnectionString), sql, values);
+  const ask = <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) => query<T>(through(primary.adminConnectionString), sql, values);
   return {
     port,
     through,
@@ -158,15 +142,9 @@ async function startReplica(options: ReplicaOptions, prepared: Prepared): Promis
       await ask('select pg_wal_replay_resume()');
     },
     async caughtUp() {
-      const [head] = await query<{ lsn: string }>(
-        primary.adminConnectionString,
-        'select pg_current_wal_lsn() as lsn',
-      );
+      const [head] = await query<{ lsn: string }>(primary.adminConnectionString, 'select pg_current_wal_lsn() as lsn');
       await waitFor(`replay to reach ${head?.lsn}`, async () => {
-        const [row] = await ask<{ there: boolean }>(
-          'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there',
-          [head?.lsn],
-        );
+        const [row] = await ask<{ there: boolean }>('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [head?.lsn]);
         return row?.there;
       });
     },
@@ -196,11 +174,7 @@ async function dropSlot(primary: Primary, slot: string): Promise<void> {
   ).catch(() => undefined);
 }
 
-async function query<T extends pg.QueryResultRow>(
-  connectionString: string,
-  sql: string,
-  values: unknown[] = [],
-): Promise<T[]> {
+async function query<T extends pg.QueryResultRow>(connectionString: string, sql: string, values: unknown[] = []): Promise<T[]> {
   const client = new pg.Client(connectionString);
   client.on('error', () => undefined);
   await client.connect();

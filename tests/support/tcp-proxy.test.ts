@@ -122,7 +122,5 @@ test('cutAfter lets exactly so many bytes through', async () => {
 test('through puts the proxy into a URL and leaves the rest', async () => {
   await using echo = await createEcho();
   await using proxy = await createTcpProxy(echo);
-  expect(proxy.through('postgresql://user:pw@localhost:5432/db?x=1')).toBe(
-    `postgresql://user:pw@127.0.0.1:${proxy.port}/db?x=1`,
-  );
+  expect(proxy.through('postgresql://user:pw@localhost:5432/db?x=1')).toBe(`postgresql://user:pw@127.0.0.1:${proxy.port}/db?x=1`);
 });

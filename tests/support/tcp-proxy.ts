@@ -176,11 +176,11 @@ export async function createTcpProxy(target: { host?: string; port: number }): P
     reset() {
       const count = links.size;
       fired.reset += count;
-      for (const link of [...links]) close(link, 'reset');
+      for (const link of links) close(link, 'reset');
       return count;
     },
     cutAfter(allowed, direction) {
-      for (const link of [...links]) {
+      for (const link of links) {
         link.budget[direction] = allowed;
         if (allowed === 0) cut(link);
       }
@@ -188,7 +188,7 @@ export async function createTcpProxy(target: { host?: string; port: number }): P
     heal,
     async [Symbol.asyncDispose]() {
       heal();
-      for (const link of [...links]) close(link, 'destroy');
+      for (const link of links) close(link, 'destroy');
       server.close();
       await once(server, 'close');
     },
