@@ -39,6 +39,8 @@ export function createLogger(config: LoggerConfig): Logger {
       bindings: allowed,
       log: allowed,
     },
+    // In place of pino's own, which would describe the description.
+    serializers: { err: (error: unknown) => (error instanceof Error ? describeError(error) : error) },
     hooks: {
       // An error given without a message would lend pino its own, and values would be interpolated: both bypass the list.
       logMethod(args, method) {

@@ -16,7 +16,7 @@ it('ensures the row of a user once, however many requests come at the same time'
   });
   const waiting = [admit(identity()), admit(identity()), admit(identity('alice', 'other'))];
   barrier.resolve();
-  await Promise.all(waiting);
+  for (const admission of waiting) await admission;
   expect(ensured).toEqual(['demo/alice', 'other/alice']);
   expect(admit(identity())).toBeUndefined();
   expect(ensured).toHaveLength(2);

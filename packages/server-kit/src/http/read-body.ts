@@ -82,5 +82,6 @@ export function discardRest(req: IncomingMessage): void {
   });
 }
 
-/** The request was answered; that the rest of it does not arrive is of no interest. */
-function ignoreBrokenRequest(): void {}
+function ignoreBrokenRequest(): void {
+  // The request was answered: that the rest of it does not arrive is of no interest.
+}
