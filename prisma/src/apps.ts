@@ -55,7 +55,15 @@ export function loadApps(pool: Pool): Promise<AppRow[]> {
 export async function insertKey(pool: Pool, key: AppKeyInput): Promise<boolean> {
   return ordinary(async () => {
     const { appId, kid, kind, secret = null, publicKey = null, secretHash = null, scopes = [] } = key;
-    const data = { appId, kid, kind, secret, publicKey, secretHash: secretHash === null ? null : new Uint8Array(secretHash), scopes: [...scopes] };
+    const data = {
+      appId,
+      kid,
+      kind,
+      secret,
+      publicKey,
+      secretHash: secretHash === null ? null : new Uint8Array(secretHash),
+      scopes: [...scopes],
+    };
     return (await prismaOf(pool).appKey.createMany({ data: [data], skipDuplicates: true })).count === 1;
   });
 }

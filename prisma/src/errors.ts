@@ -77,5 +77,10 @@ export function classify(error: unknown): unknown {
 }
 
 function isOurs(error: Error): boolean {
-  return error instanceof DatabaseUnavailable || error instanceof LockTimeout || error instanceof DataError || error instanceof TransactionConflict;
+  return (
+    error instanceof DatabaseUnavailable ||
+    error instanceof LockTimeout ||
+    error instanceof DataError ||
+    error instanceof TransactionConflict
+  );
 }

@@ -1,10 +1,20 @@
 export { type AppendCall, type AppendInput, type AppendMode, type AppendResult, type AppendStatus, append } from './append.ts';
-export { type AppKeyInput, type AppKeyRow, type AppRow, createApp, insertKey, type KeyKind, loadApps, loadKeys, retireKey } from './apps.ts';
+export {
+  type AppKeyInput,
+  type AppKeyRow,
+  type AppRow,
+  createApp,
+  insertKey,
+  type KeyKind,
+  loadApps,
+  loadKeys,
+  retireKey,
+} from './apps.ts';
 export { classify, DatabaseUnavailable, DataError, LockTimeout, sqlStateOf, TransactionConflict } from './errors.ts';
 export { type Lease, tryLease } from './lease.ts';
-export { MigrationHistoryError } from './migrate/history.ts';
 export { describeProgress } from './migrate/describe.ts';
-export { MigrationFailed, type MigrateOptions, type MigrateResult, type MigrationProgress, migrate } from './migrate/migrate.ts';
+export { MigrationHistoryError } from './migrate/history.ts';
+export { type MigrateOptions, type MigrateResult, MigrationFailed, type MigrationProgress, migrate } from './migrate/migrate.ts';
 export { createPool, type Pool, type PoolConfig, withClient } from './pool.ts';
 export type { ConversationRow, ConversationState, ConversationType, EntryText, History, MemberRow, Role } from './rows.ts';
 export { applyFeed, type FeedItem } from './sql/apply-feed.ts';
@@ -17,8 +27,17 @@ export { type HeadRow, type HeadsQuery, heads, unreadTotals } from './sql/heads.
 export { hideDirect } from './sql/hide-direct.ts';
 export { markRead, type ReadInput, type ReadResult } from './sql/mark-read.ts';
 export { type MemberList, memberList, memberPage } from './sql/member-list.ts';
-export { type MembershipState, membershipFeed, membersChangedAt, type UserOfConversation } from './sql/membership-feed.ts';
+export { type MembershipState, membersChangedAt, membershipFeed, type UserOfConversation } from './sql/membership-feed.ts';
 export { type MembershipPair, membershipPairs } from './sql/membership-pairs.ts';
-export { deferOutbox, deleteOutbox, dueOutbox, type OutboxHead, type OutboxKey, type OutboxMember, type OutboxRead, type OutboxRow } from './sql/outbox.ts';
+export {
+  deferOutbox,
+  deleteOutbox,
+  dueOutbox,
+  type OutboxHead,
+  type OutboxKey,
+  type OutboxMember,
+  type OutboxRead,
+  type OutboxRow,
+} from './sql/outbox.ts';
 export { type PullPage, type PullRequest, type PullState, pullPages, pullStates } from './sql/pull-pages.ts';
 export { ensureUser, type UserInput, type UserRow, unknownUsers, upsertUsers, usersByIds } from './sql/users.ts';

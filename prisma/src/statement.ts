@@ -13,11 +13,7 @@ export interface Statement {
  *
  * @throws {DatabaseUnavailable | LockTimeout | DataError | TransactionConflict} see `classify`.
  */
-export async function run<Row extends QueryResultRow>(
-  pool: Pool,
-  statement: Statement,
-  values: readonly unknown[],
-): Promise<Row[]> {
+export async function run<Row extends QueryResultRow>(pool: Pool, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
   try {
     const result = await pool.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
     return result.rows;
@@ -27,11 +23,7 @@ export async function run<Row extends QueryResultRow>(
 }
 
 /** The only row of a statement that always answers one. */
-export async function runOne<Row extends QueryResultRow>(
-  pool: Pool,
-  statement: Statement,
-  values: readonly unknown[],
-): Promise<Row> {
+export async function runOne<Row extends QueryResultRow>(pool: Pool, statement: Statement, values: readonly unknown[]): Promise<Row> {
   const [row] = await run<Row>(pool, statement, values);
   if (row === undefined) throw new Error(`${statement.name} answered no row`);
   return row;

@@ -47,13 +47,19 @@ export function pending(migrations: readonly Migration[], applied: readonly Appl
   for (const { name, checksum, finished } of applied) {
     const migration = known.get(name);
     if (migration === undefined) {
-      throw new MigrationHistoryError(`the database has migration ${name}, which is not here: deploy the release that has it, or a newer one`);
+      throw new MigrationHistoryError(
+        `the database has migration ${name}, which is not here: deploy the release that has it, or a newer one`,
+      );
     }
     if (!finished) {
-      throw new MigrationHistoryError(`migration ${name} was begun by another tool and not finished: resolve it there, then run this again`);
+      throw new MigrationHistoryError(
+        `migration ${name} was begun by another tool and not finished: resolve it there, then run this again`,
+      );
     }
     if (migration.checksum !== checksum) {
-      throw new MigrationHistoryError(`migration ${name} was changed after it had been applied: restore its file and write a new migration instead`);
+      throw new MigrationHistoryError(
+        `migration ${name} was changed after it had been applied: restore its file and write a new migration instead`,
+      );
     }
   }
   const done = new Set(applied.map(({ name }) => name));
@@ -61,7 +67,9 @@ export function pending(migrations: readonly Migration[], applied: readonly Appl
   const open = migrations.filter(({ name }) => !done.has(name));
   const late = open.find(({ name }) => name < last);
   if (late !== undefined) {
-    throw new MigrationHistoryError(`migration ${late.name} sorts before ${last}, which is applied already: rename it so that it comes last`);
+    throw new MigrationHistoryError(
+      `migration ${late.name} sorts before ${last}, which is applied already: rename it so that it comes last`,
+    );
   }
   return open;
 }

@@ -5,7 +5,13 @@ import { type Applied, type Migration, pending, readMigrations } from './history
 
 export type MigrationProgress =
   | { readonly step: 'waiting' }
-  | { readonly step: 'applying' | 'applied' | 'would apply'; readonly name: string; readonly index: number; readonly total: number; readonly ms?: number };
+  | {
+      readonly step: 'applying' | 'applied' | 'would apply';
+      readonly name: string;
+      readonly index: number;
+      readonly total: number;
+      readonly ms?: number;
+    };
 
 export interface MigrateOptions {
   /** Say what would be applied and change nothing. */

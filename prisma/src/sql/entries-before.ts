@@ -23,17 +23,8 @@ const statement: Statement = {
  * The `limit` entries before an exclusive bound, ascending; `before` null = the newest page. Null: no such conversation.
  * The caller compares `appId`.
  */
-export async function entriesBefore(
-  pool: Pool,
-  conversationId: string,
-  before: number | null,
-  limit: number,
-): Promise<EntriesPage | null> {
-  const [row] = await run<Omit<EntriesPage, 'rows'> & PageRow & Record<string, unknown>>(pool, statement, [
-    conversationId,
-    before,
-    limit,
-  ]);
+export async function entriesBefore(pool: Pool, conversationId: string, before: number | null, limit: number): Promise<EntriesPage | null> {
+  const [row] = await run<Omit<EntriesPage, 'rows'> & PageRow & Record<string, unknown>>(pool, statement, [conversationId, before, limit]);
   if (row === undefined) return null;
   const { first, texts, ...head } = row;
   return { ...head, rows: entriesOf({ first, texts }) };

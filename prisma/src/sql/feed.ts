@@ -59,13 +59,7 @@ const appEntries: Statement = {
 };
 
 /** What changed in a user's feed after a version, at most `limit` rows. */
-export async function feedAfter(
-  pool: Pool,
-  appId: string,
-  userId: string,
-  cursor: number,
-  limit: number,
-): Promise<FeedPage> {
+export async function feedAfter(pool: Pool, appId: string, userId: string, cursor: number, limit: number): Promise<FeedPage> {
   type Row = { head: number; subject: string | null; version: number; state: string };
   const found = await run<Row>(pool, after, [appId, userId, cursor, limit]);
   const rows = found.flatMap(({ subject, version, state }) => (subject === null ? [] : [{ subject, version, state }]));

@@ -39,11 +39,6 @@ export async function memberList(pool: Pool, conversationId: string): Promise<Me
 }
 
 /** Current members after `afterUserId` ('' or null = from the start), ascending by bytes, at most `limit`. */
-export function memberPage(
-  pool: Pool,
-  conversationId: string,
-  afterUserId: string | null,
-  limit: number,
-): Promise<MemberRow[]> {
+export function memberPage(pool: Pool, conversationId: string, afterUserId: string | null, limit: number): Promise<MemberRow[]> {
   return run<MemberRow & Record<string, unknown>>(pool, page, [conversationId, afterUserId ?? '', limit]);
 }
