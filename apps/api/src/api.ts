@@ -95,7 +95,11 @@ export function createApi(deps: ApiDeps): Api {
     dispatcher: new Dispatcher({ ...config, ttlSeconds: config.gatewaysTtlSeconds }),
   };
   const sweepers = stores.databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
-  metrics.gauge({ name: 'nudge_appends_unanswered', help: 'Appends waiting or in flight', collect: () => appender.unanswered });
+  metrics.gauge({
+    name: 'nudge_appends_unanswered',
+    help: 'Appends waiting or in flight',
+    collect: () => appender.unanswered,
+  });
 
   const routes = createRoutes(limits);
   return {

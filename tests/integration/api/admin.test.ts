@@ -50,7 +50,11 @@ describe('the integrator`s routes', () => {
     for (let start = 0; start < ids.length; start += 1_000) {
       await admin('POST', '/v1/admin/users', { users: ids.slice(start, start + 1_000).map((id) => ({ id })) });
     }
-    const created = await admin('POST', '/v1/admin/conversations', { type: 'channel', createdBy: 'many0', members: ids });
+    const created = await admin('POST', '/v1/admin/conversations', {
+      type: 'channel',
+      createdBy: 'many0',
+      members: ids,
+    });
     expect(created.status).toBe(201);
     const { id, memberCount } = created.body.conversation as { id: string; memberCount: number };
     expect(memberCount).toBe(3_000);

@@ -13,14 +13,17 @@ beforeAll(async () => {
   database = await createTestDatabase();
   app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho', 'dee']);
   other = await createTestApp(database, 'other', ['ann', 'bob']);
-  server = await startApiServer(database, { limits: { membersPerRequest: 5, metadataBytes: 100, conversationsPerUser: 40 } });
+  server = await startApiServer(database, {
+    limits: { membersPerRequest: 5, metadataBytes: 100, conversationsPerUser: 40 },
+  });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
 });
 
-const conversationOf = (answer: { body: Record<string, unknown> }): Record<string, unknown> => answer.body.conversation as Record<string, unknown>;
+const conversationOf = (answer: { body: Record<string, unknown> }): Record<string, unknown> =>
+  answer.body.conversation as Record<string, unknown>;
 
 describe('POST /v1/conversations', () => {
   it('creates a group with its creator as owner and the others as members, and writes their feeds before it answers', async () => {
@@ -32,7 +35,15 @@ describe('POST /v1/conversations', () => {
     });
     expect(answer.status).toBe(201);
     const conversation = conversationOf(answer);
-    expect(conversation).toMatchObject({ type: 'group', title: 'Lunch', metadata: { colour: 'red' }, createdBy: 'ann', memberCount: 3, lastSeq: 1, oldestSeq: 1 });
+    expect(conversation).toMatchObject({
+      type: 'group',
+      title: 'Lunch',
+      metadata: { colour: 'red' },
+      createdBy: 'ann',
+      memberCount: 3,
+      lastSeq: 1,
+      oldestSeq: 1,
+    });
     const feed = await database.query('select user_id, state from feed where subject = $1 order by user_id', [`member/${conversation.id}`]);
     expect(feed).toEqual([
       { user_id: 'ann', state: { role: 'owner', state: 'joined', joinedSeq: 1 } },
@@ -51,7 +62,8 @@ describe('POST /v1/conversations', () => {
     const answers = asked.map((result) => (result.status === 'fulfilled' ? result.value : undefined));
     expect(answers.filter((answer) => answer?.status === 201)).toHaveLength(1);
     expect(answers.filter((answer) => answer?.status === 200)).toHaveLength(19);
-    for (const answer of answers) expect((answer?.body.conversation as { id: string }).id).toBe(directConversationId('demo', 'ann', 'bob'));
+    const id = directConversationId('demo', 'ann', 'bob');
+    for (const answer of answers) expect(answer?.body.conversation).toMatchObject({ id });
   });
 
   it('keeps apps apart: the same pair elsewhere is another conversation', async () => {
@@ -76,7 +88,13 @@ describe('POST /v1/conversations', () => {
     ['a direct conversation of three', { type: 'direct', members: ['bob', 'cho'] }, 400, 'invalid_request', /exactly one other member/],
     ['a direct conversation with a key', { type: 'direct', members: ['bob'], key: 'x' }, 400, 'invalid_request', /once per pair/],
     ['a user who does not exist', { type: 'group', members: ['bob', 'nobody'] }, 400, 'user_unknown', /nobody/],
-    ['more members than a request may name', { type: 'group', members: ['a', 'b', 'c', 'd', 'e', 'f'] }, 400, 'invalid_request', /at most 5 members/],
+    [
+      'more members than a request may name',
+      { type: 'group', members: ['a', 'b', 'c', 'd', 'e', 'f'] },
+      400,
+      'invalid_request',
+      /at most 5 members/,
+    ],
     ['metadata over the limit', { type: 'group', metadata: { text: 'x'.repeat(100) } }, 413, 'too_large', /metadataBytes/],
     ['a type that does not exist', { type: 'broadcast' }, 400, 'invalid_request', /./],
   ])('refuses %s', async (_, request, status, code, says) => {
@@ -87,7 +105,10 @@ describe('POST /v1/conversations', () => {
   });
 
   it('takes a direct pair that names its creator too', async () => {
-    const answer = await server.as(app, 'cho')('POST', '/v1/conversations', { type: 'direct', members: ['cho', 'dee'] });
+    const answer = await server.as(app, 'cho')('POST', '/v1/conversations', {
+      type: 'direct',
+      members: ['cho', 'dee'],
+    });
     expect(answer.status).toBe(201);
   });
 
@@ -108,7 +129,10 @@ describe('POST /v1/conversations', () => {
 
 describe('GET /v1/conversations/{id} and its members', () => {
   it('shows them to members only, page by page', async () => {
-    const created = await server.as(app, 'ann')('POST', '/v1/conversations', { type: 'group', members: ['bob', 'cho', 'dee'] });
+    const created = await server.as(app, 'ann')('POST', '/v1/conversations', {
+      type: 'group',
+      members: ['bob', 'cho', 'dee'],
+    });
     const { id } = conversationOf(created);
     const seen = await server.as(app, 'cho')('GET', `/v1/conversations/${id}`);
     expect(seen.status).toBe(200);

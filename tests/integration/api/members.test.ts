@@ -32,8 +32,7 @@ const send = (actor: string, id: string, clientMsgId: string): Promise<ApiAnswer
 const code = (answer: ApiAnswer): string => (answer.status === 200 ? '200' : `${answer.status} ${answer.body.code}`);
 const membership = async (id: string, userId: string): Promise<unknown> =>
   (await database.query('select state from feed where user_id = $1 and subject = $2', [userId, `member/${id}`]))[0]?.state;
-const outboxIsEmpty = () =>
-  waitFor('the outbox to be empty', async () => (await database.query('select 1 from outbox')).length === 0);
+const outboxIsEmpty = () => waitFor('the outbox to be empty', async () => (await database.query('select 1 from outbox')).length === 0);
 
 describe('members', () => {
   it('join, are given roles and leave: one entry each, the feed written before the answer, nothing for a repeat', async () => {
@@ -47,7 +46,9 @@ describe('members', () => {
     expect(await membership(id, 'bob')).toMatchObject({ state: 'left', leftSeq: 4 });
     expect((await remove('cho', id, 'bob')).body).toEqual({ seq: null, changed: false });
     expect((await remove('cho', id, 'me')).body).toEqual({ seq: 5, changed: true });
-    const entries = await database.query('select type, sender_id, body from entry where conversation_id = $1 and seq > 1 order by seq', [id]);
+    const entries = await database.query('select type, sender_id, body from entry where conversation_id = $1 and seq > 1 order by seq', [
+      id,
+    ]);
     expect(entries).toEqual([
       { type: 'member.joined', sender_id: '$system', body: { userId: 'cho', role: 'member', by: 'ann' } },
       { type: 'member.updated', sender_id: '$system', body: { userId: 'cho', role: 'moderator', by: 'ann' } },
@@ -76,7 +77,8 @@ describe('members', () => {
     expect(code(await remove('ann', id, 'dee'))).toBe('403 forbidden');
     await send('dee', id, 'hi');
     expect((await remove('ann', id, 'me')).body).toEqual({ seq: 2, changed: true });
-    const pref = async () => (await database.query('select state from feed where user_id = $1 and subject = $2', ['ann', `pref/${id}`]))[0]?.state;
+    const pref = async () =>
+      (await database.query('select state from feed where user_id = $1 and subject = $2', ['ann', `pref/${id}`]))[0]?.state;
     expect(await pref()).toEqual({ hiddenSeq: 2 });
     expect((await send('dee', id, 'still')).status).toBe(201);
     expect(await newConversation('direct', ['dee'])).toBe(id);

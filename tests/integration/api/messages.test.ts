@@ -31,7 +31,13 @@ async function newConversation(type: 'group' | 'channel' = 'group', members = ['
   return (answer.body.conversation as { id: string }).id;
 }
 
-function send(userId: string, conversationId: string, clientMsgId: string, body: unknown = { text: 'hello' }, at = server): Promise<ApiAnswer> {
+function send(
+  userId: string,
+  conversationId: string,
+  clientMsgId: string,
+  body: unknown = { text: 'hello' },
+  at = server,
+): Promise<ApiAnswer> {
   return at.as(app, userId)('POST', `/v1/conversations/${conversationId}/messages`, { clientMsgId, body });
 }
 
@@ -100,7 +106,10 @@ describe('POST /v1/conversations/{id}/messages', () => {
     const id = await newConversation('group', ['bob', 'cho']);
     await server.as(app, 'cho')('DELETE', `/v1/conversations/${id}/members/me`);
     await database.query(`update member set banned_until = now() + interval '1 hour' where conversation_id = $1 and user_id = 'bob'`, [id]);
-    const foreign = await server.as(other, 'ann')('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'x', body: {} });
+    const foreign = await server.as(other, 'ann')('POST', `/v1/conversations/${id}/messages`, {
+      clientMsgId: 'x',
+      body: {},
+    });
     const answers = [await send('ann', randomUUID(), 'x'), foreign, await send('cho', id, 'x'), await send('bob', id, 'x')];
     for (const answer of answers) {
       expect(answer.status).toBe(404);
@@ -157,7 +166,9 @@ describe('POST /v1/conversations/{id}/messages', () => {
       expect(answer.body.code).toBe('overloaded');
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
     }
-    expect(await database.query('select count(*)::int as n from entry where conversation_id = $1', [id])).toEqual([{ n: accepted.length + 1 }]);
+    expect(await database.query('select count(*)::int as n from entry where conversation_id = $1', [id])).toEqual([
+      { n: accepted.length + 1 },
+    ]);
   });
 });
 
@@ -165,7 +176,10 @@ describe('a conversation whose row is locked elsewhere', () => {
   it('does not delay the others, is refused with overloaded, and works again afterwards', async () => {
     const stuck = await newConversation();
     const fine = await newConversation();
-    const holder = new pg.Client({ connectionString: database.connectionString, application_name: 'nudge-test-holder' });
+    const holder = new pg.Client({
+      connectionString: database.connectionString,
+      application_name: 'nudge-test-holder',
+    });
     await holder.connect();
     try {
       await holder.query('begin');

@@ -1,5 +1,5 @@
-import { Validator } from '@seriousme/openapi-schema-validator';
 import { createRoutes, defaultLimits } from '@nudge/types';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { createOpenApiDocument } from './document.ts';
 import { renderDocsPage } from './page.ts';
@@ -23,7 +23,9 @@ describe('the OpenAPI document', () => {
 
   it('describes every route of the contract, each once', () => {
     const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
-      Object.entries(item).map(([method, operation]) => `${(operation as { operationId: string }).operationId} ${method.toUpperCase()} ${path}`),
+      Object.entries(item).map(
+        ([method, operation]) => `${(operation as { operationId: string }).operationId} ${method.toUpperCase()} ${path}`,
+      ),
     );
     const routes = Object.entries(createRoutes(defaultLimits)).map(([name, route]) => `${name} ${route.method} ${route.path}`);
     expect(operations.sort()).toEqual(routes.sort());

@@ -1,4 +1,13 @@
-import { createRoutes, type ErrorCode, errorRegistry, type Limits, limitVariable, problemSchema, type Route, type RouteName } from '@nudge/types';
+import {
+  createRoutes,
+  type ErrorCode,
+  errorRegistry,
+  type Limits,
+  limitVariable,
+  problemSchema,
+  type Route,
+  type RouteName,
+} from '@nudge/types';
 import { z } from 'zod';
 import { createDocument, type ZodOpenApiObject, type ZodOpenApiOperationObject, type ZodOpenApiResponsesObject } from 'zod-openapi';
 
@@ -19,10 +28,18 @@ const tags = [
   { name: 'admin', description: "For the integrator's own servers, with a server key." },
 ];
 
-const credentials: Record<Route['auth'], Record<string, string[]>[]> = { user: [{ userToken: [] }], server: [{ serverKey: [] }], none: [] };
+const credentials: Record<Route['auth'], Record<string, string[]>[]> = {
+  user: [{ userToken: [] }],
+  server: [{ serverKey: [] }],
+  none: [],
+};
 
 /** Generates the document from the very table of routes that requests are validated against. */
-export function createOpenApiDocument(options: { readonly limits: Limits; readonly version: string; readonly serverUrl?: string }): OpenApiDocument {
+export function createOpenApiDocument(options: {
+  readonly limits: Limits;
+  readonly version: string;
+  readonly serverUrl?: string;
+}): OpenApiDocument {
   const { limits, version, serverUrl } = options;
   const paths: NonNullable<ZodOpenApiObject['paths']> = {};
   for (const [name, route] of Object.entries(createRoutes(limits)) as [RouteName, Route][]) {
@@ -44,7 +61,11 @@ export function createOpenApiDocument(options: { readonly limits: Limits; readon
       schemas: { Problem: problemSchema },
       securitySchemes: {
         userToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'A token of one user.' },
-        serverKey: { type: 'http', scheme: 'bearer', description: "A server key `nsk_<kid>_<secret>` of the integrator's own servers." },
+        serverKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description: "A server key `nsk_<kid>_<secret>` of the integrator's own servers.",
+        },
       },
     },
   });

@@ -7,7 +7,12 @@ interface Operation {
   readonly description: string;
   readonly tags: readonly string[];
   readonly security: readonly Record<string, unknown>[];
-  readonly parameters: readonly { readonly name: string; readonly in: string; readonly required?: boolean; readonly schema?: unknown }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly required?: boolean;
+    readonly schema?: unknown;
+  }[];
   readonly requestBody: { readonly required?: boolean; readonly content: Record<string, { readonly schema?: unknown }> } | undefined;
   readonly responses: Record<string, { readonly description: string; readonly content?: Record<string, { readonly schema?: unknown }> }>;
 }
@@ -18,17 +23,17 @@ export function renderDocsPage(document: OpenApiDocument): string {
   const tags = (document.tags ?? []).filter(({ name }) => operations.some(({ operation }) => operation.tags.includes(name)));
   const sections = tags.map(({ name, description = '' }) => {
     const own = operations.filter(({ operation }) => operation.tags.includes(name));
-    return `<section id="${escape(name)}"><h2>${escape(name)}</h2><p>${escape(description)}</p>${own.map(renderOperation).join('')}</section>`;
+    return `<section id="${html(name)}"><h2>${html(name)}</h2><p>${html(description)}</p>${own.map(renderOperation).join('')}</section>`;
   });
   const schemas = Object.entries(document.components?.schemas ?? {}).map(
-    ([name, schema]) => `<details id="schema-${escape(name)}"><summary><code>${escape(name)}</code></summary>${renderSchema(schema)}</details>`,
+    ([name, schema]) => `<details id="schema-${html(name)}"><summary><code>${html(name)}</code></summary>${renderSchema(schema)}</details>`,
   );
-  const menu = [...tags.map(({ name }) => name), 'schemas'].map((name) => `<a href="#${escape(name)}">${escape(name)}</a>`).join(' ');
+  const menu = [...tags.map(({ name }) => name), 'schemas'].map((name) => `<a href="#${html(name)}">${html(name)}</a>`).join(' ');
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(document.info.title)} API</title><link rel="stylesheet" href="docs/style.css"></head>
-<body><header><h1>${escape(document.info.title)} API <small>${escape(document.info.version)}</small></h1>
-<p>${escape(document.info.description ?? '')}</p><p><a href="v1/openapi.json">openapi.json</a></p><nav>${menu}</nav></header>
+<title>${html(document.info.title)} API</title><link rel="stylesheet" href="docs/style.css"></head>
+<body><header><h1>${html(document.info.title)} API <small>${html(document.info.version)}</small></h1>
+<p>${html(document.info.description ?? '')}</p><p><a href="v1/openapi.json">openapi.json</a></p><nav>${menu}</nav></header>
 <main>${sections.join('')}<section id="schemas"><h2>schemas</h2>${schemas.join('')}</section></main></body></html>
 `;
 }
@@ -54,16 +59,16 @@ function listOperations(document: OpenApiDocument): { method: string; path: stri
 function renderOperation({ method, path, operation }: { method: string; path: string; operation: Operation }): string {
   const parameters = (operation.parameters ?? []).map(
     (parameter) =>
-      `<tr><td><code>${escape(parameter.name)}</code></td><td>${escape(parameter.in)}${parameter.required === true ? '' : ', optional'}</td><td>${renderSchema(parameter.schema)}</td></tr>`,
+      `<tr><td><code>${html(parameter.name)}</code></td><td>${html(parameter.in)}${parameter.required === true ? '' : ', optional'}</td><td>${renderSchema(parameter.schema)}</td></tr>`,
   );
   const body = operation.requestBody?.content['application/json']?.schema;
   const optional = operation.requestBody?.required === true ? '' : ' (optional)';
   const answers = Object.entries(operation.responses).map(([status, answer]) => {
     const schema = answer.content?.['application/json']?.schema;
-    return `<tr><td><code>${escape(status)}</code></td><td>${escape(answer.description)}${schema === undefined ? '' : renderSchema(schema)}</td></tr>`;
+    return `<tr><td><code>${html(status)}</code></td><td>${html(answer.description)}${schema === undefined ? '' : renderSchema(schema)}</td></tr>`;
   });
-  return `<details id="${escape(operation.operationId)}"><summary><span class="method">${escape(method.toUpperCase())}</span> <code>${escape(path)}</code> ${escape(operation.summary)}</summary>
-<p>${escape(credential(operation))} ${escape(operation.description)}</p>
+  return `<details id="${html(operation.operationId)}"><summary><span class="method">${html(method.toUpperCase())}</span> <code>${html(path)}</code> ${html(operation.summary)}</summary>
+<p>${html(credential(operation))} ${html(operation.description)}</p>
 ${parameters.length === 0 ? '' : `<h3>Parameters</h3><table>${parameters.join('')}</table>`}
 ${body === undefined ? '' : `<h3>Body${optional}</h3>${renderSchema(body)}`}
 <h3>Answers</h3><table>${answers.join('')}</table></details>`;
@@ -77,10 +82,10 @@ function credential({ security }: Operation): string {
 
 /** A schema as indented JSON, its references as links. */
 function renderSchema(schema: unknown): string {
-  const text = escape(JSON.stringify(schema, null, 2));
+  const text = html(JSON.stringify(schema, null, 2));
   return `<pre>${text.replaceAll(/#\/components\/schemas\/([\w.-]+)/g, '<a href="#schema-$1">$1</a>')}</pre>`;
 }
 
-function escape(text: string): string {
+function html(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

@@ -14,7 +14,10 @@ import { sendMessage } from './messages/send-message.ts';
 import type { ApiServices } from './services.ts';
 
 /** Routes of the API that every message or reader takes: on the listener that skips Express. */
-export const hotRoutes = (routes: Routes, services: ApiServices): BoundRoute[] => [sendMessage(routes, services), markRead(routes, services)];
+export const hotRoutes = (routes: Routes, services: ApiServices): BoundRoute[] => [
+  sendMessage(routes, services),
+  markRead(routes, services),
+];
 
 /** All other routes of the API. */
 export const coldRoutes = (routes: Routes, services: ApiServices): BoundRoute[] => [

@@ -1,7 +1,7 @@
 import type { ConversationType, History, Role } from '@nudge/types';
 
 /** Who an input speaks for; which judgements each skips is written at the append function. */
-export type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
+type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
 
 /** One change of a conversation, to be judged and appended. */
 export interface AppendInput {
@@ -19,7 +19,7 @@ export interface AppendInput {
   readonly mode: AppendMode;
 }
 
-export type AppendStatus =
+type AppendStatus =
   | 'ok'
   | 'duplicate'
   | 'conflict'
@@ -152,7 +152,11 @@ export interface Lease extends AsyncDisposable {
 /** The statements of the conversation side against one database. Nothing here spans two databases. */
 export interface ConversationStore {
   append(call: AppendCall): Promise<readonly AppendResult[]>;
-  markRead(call: { readonly route: string; readonly outboxId: string; readonly inputs: readonly ReadInput[] }): Promise<readonly ReadResult[]>;
+  markRead(call: {
+    readonly route: string;
+    readonly outboxId: string;
+    readonly inputs: readonly ReadInput[];
+  }): Promise<readonly ReadResult[]>;
   create(conversation: NewConversation): Promise<Creation>;
   /** Hides a direct conversation from one of its two members; `null` when there is none to hide. */
   hideDirect(pair: MemberPair & { readonly outboxId: string }): Promise<{ readonly hiddenSeq: number } | null>;

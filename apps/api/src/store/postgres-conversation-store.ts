@@ -1,21 +1,21 @@
+import type * as db from '@nudge/db';
 import {
   append,
   conversationOfUser,
   createConversation,
-  deleteOutbox,
   deferOutbox,
+  deleteOutbox,
   dueOutbox,
   hideDirect,
   markRead,
-  membersChangedAt,
-  membershipFeed,
   memberList,
   memberPage,
+  membersChangedAt,
+  membershipFeed,
   type Pool,
   tryLease,
 } from '@nudge/db';
 import { NudgeError } from '@nudge/server-kit';
-import type * as db from '@nudge/db';
 import type {
   AppendCall,
   AppendResult,
@@ -46,7 +46,11 @@ export class PostgresConversationStore implements ConversationStore {
     return append(this.#pool, call);
   }
 
-  async markRead(call: { readonly route: string; readonly outboxId: string; readonly inputs: readonly ReadInput[] }): Promise<ReadResult[]> {
+  async markRead(call: {
+    readonly route: string;
+    readonly outboxId: string;
+    readonly inputs: readonly ReadInput[];
+  }): Promise<ReadResult[]> {
     const results = await markRead(this.#pool, call);
     return results.map(({ status, readSeq, unread }) => ({ status, readSeq: readSeq ?? 0, unread: unread ?? 0 }));
   }

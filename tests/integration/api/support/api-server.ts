@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { admitUser, type Api, type ApiConfig, type ApiStores, apiConfig, createApi, createApiStores, type Failpoints, loadDirectory } from '@nudge/api';
+import {
+  type Api,
+  type ApiConfig,
+  type ApiStores,
+  admitUser,
+  apiConfig,
+  createApi,
+  createApiStores,
+  type Failpoints,
+  loadDirectory,
+} from '@nudge/api';
 import { createPool } from '@nudge/db';
 import {
   AppDirectory,
@@ -57,7 +67,12 @@ export interface ApiServerOptions {
 }
 
 /** An app with a signing key and a server key, written straight to the database. */
-export async function createTestApp(database: TestDatabase, id: string, users: readonly string[] = [], scopes: readonly string[] = ['*']): Promise<TestApp> {
+export async function createTestApp(
+  database: TestDatabase,
+  id: string,
+  users: readonly string[] = [],
+  scopes: readonly string[] = ['*'],
+): Promise<TestApp> {
   const secret = randomBytes(32).toString('hex');
   const server = newServerKey(`${id}.server`);
   await database.query('insert into app (id, name) values ($1, $1)', [id]);
@@ -78,7 +93,13 @@ export async function createTestApp(database: TestDatabase, id: string, users: r
 
 /** An API on a port of its own. Create the apps before: their keys are read at the start. */
 export async function startApiServer(database: TestDatabase, options: ApiServerOptions = {}): Promise<ApiServer> {
-  const limits: Limits = { ...defaultLimits, writesPer10Seconds: 1_000_000, marksPer10Seconds: 1_000_000, readsPer10Seconds: 1_000_000, ...options.limits };
+  const limits: Limits = {
+    ...defaultLimits,
+    writesPer10Seconds: 1_000_000,
+    marksPer10Seconds: 1_000_000,
+    readsPer10Seconds: 1_000_000,
+    ...options.limits,
+  };
   const log = createLogger({ name: 'api-test', level: process.env.TEST_LOG === 'debug' ? 'debug' : 'fatal' });
   const pool = createPool({ connectionString: database.connectionString, applicationName: 'nudge-test-api', max: 12 });
   const bus = options.bus ?? new MemoryBus();
@@ -150,6 +171,10 @@ function caller(url: string, credential: string | undefined): Caller {
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (await response.json()) as Record<string, unknown>,
+    };
   };
 }

@@ -9,6 +9,9 @@ export function removeMember(routes: Routes, { memberships }: ApiServices): Boun
   return bind('removeMember', routes.removeMember, async ({ params }, { identity }) => {
     const actor = { appId: identity.appId, userId: identity.userId, conversationId: params.conversationId };
     const own = params.userId === SELF || params.userId === identity.userId;
-    return { status: 200, body: { ...(await (own ? memberships.leave(actor) : memberships.remove(actor, params.userId))) } };
+    return {
+      status: 200,
+      body: { ...(await (own ? memberships.leave(actor) : memberships.remove(actor, params.userId))) },
+    };
   });
 }

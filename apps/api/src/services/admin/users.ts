@@ -35,7 +35,12 @@ export class Users {
     const byId = new Map(
       descriptions.map(({ id, displayName, avatarUrl, metadata }) => [
         id,
-        { id, displayName: displayName ?? null, avatarUrl: avatarUrl ?? null, metadata: metadataText(metadata, limits) },
+        {
+          id,
+          displayName: displayName ?? null,
+          avatarUrl: avatarUrl ?? null,
+          metadata: metadataText(metadata, limits),
+        },
       ]),
     );
     await users.upsertUsers(appId, [...byId.values()]);
@@ -49,7 +54,9 @@ export class Users {
     if (unknown.length > 0) throw new NudgeError('not_found', { detail: 'There is no such user: create it first' });
     const key = directory.signingKey(appId);
     if (key === undefined) {
-      throw new NudgeError('forbidden', { detail: 'The app has no key of kind hs256 to sign with: sign tokens on your own server' });
+      throw new NudgeError('forbidden', {
+        detail: 'The app has no key of kind hs256 to sign with: sign tokens on your own server',
+      });
     }
     const ttl = Math.min(ttlSeconds ?? DEFAULT_TTL_SECONDS, limits.tokenLifetimeSeconds);
     return mintToken({ key, userId, ttlSeconds: ttl, clock });

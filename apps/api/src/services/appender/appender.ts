@@ -4,7 +4,7 @@ import type { Limits } from '@nudge/types';
 import type { AppendInput, AppendResult, ConversationStore } from '../../store/conversation-store.ts';
 import { Batcher, type CallFailure } from '../batching/batcher.ts';
 import type { Failpoints } from '../failpoints.ts';
-import type { Effects, EffectRunner } from '../outbox/effects.ts';
+import type { EffectRunner, Effects } from '../outbox/effects.ts';
 import type { HeadChange } from '../publisher/publisher.ts';
 
 /** An input with the user whose membership it changes, if it does. */
@@ -96,7 +96,7 @@ export class Appender {
 }
 
 /** What follows from a committed call; `undefined` when it appended nothing. */
-export function effectsOf(inputs: readonly AppendWork[], results: readonly AppendResult[]): Effects | undefined {
+function effectsOf(inputs: readonly AppendWork[], results: readonly AppendResult[]): Effects | undefined {
   const heads = new Map<string, HeadChange>();
   const members: { appId: string; conversationId: string; userId: string }[] = [];
   results.forEach((result, index) => {
@@ -106,7 +106,13 @@ export function effectsOf(inputs: readonly AppendWork[], results: readonly Appen
     const membersChanged = memberId !== null;
     const known = heads.get(conversationId);
     if (known === undefined || known.seq < result.seq) {
-      heads.set(conversationId, { appId, conversationId, seq: result.seq, memberVersion: result.memberVersion, membersChanged });
+      heads.set(conversationId, {
+        appId,
+        conversationId,
+        seq: result.seq,
+        memberVersion: result.memberVersion,
+        membersChanged,
+      });
     }
     if (membersChanged) members.push({ appId, conversationId, userId: memberId });
   });

@@ -19,7 +19,9 @@ export function refusal(result: Pick<AppendResult, 'status' | 'retryAt'>, now: n
     case 'last_owner':
       return new NudgeError(result.status);
     case 'slow_mode':
-      return new NudgeError('slow_mode', { retryAfterMs: result.retryAt === null ? 1_000 : Math.max(1, Date.parse(result.retryAt) - now) });
+      return new NudgeError('slow_mode', {
+        retryAfterMs: result.retryAt === null ? 1_000 : Math.max(1, Date.parse(result.retryAt) - now),
+      });
     default:
       return new NudgeError('internal', { detail: `the append answered ${result.status}` });
   }

@@ -74,7 +74,10 @@ class Script {
   }
 }
 
-function batcherOn(script: Script, options: Partial<BatcherOptions<Input, string>> = {}): { batcher: Batcher<Input, string>; turn: () => void } {
+function batcherOn(
+  script: Script,
+  options: Partial<BatcherOptions<Input, string>> = {},
+): { batcher: Batcher<Input, string>; turn: () => void } {
   const deferred: (() => void)[] = [];
   const batcher = new Batcher<Input, string>({
     call: script.call,
@@ -101,7 +104,13 @@ function batcherOn(script: Script, options: Partial<BatcherOptions<Input, string
 /** Lets everything that is ready to run, run. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-const plain = (n: number, conversation: string, app = 'app'): Input => ({ n, app, conversation, kind: 'plain', name: `${n}` });
+const plain = (n: number, conversation: string, app = 'app'): Input => ({
+  n,
+  app,
+  conversation,
+  kind: 'plain',
+  name: `${n}`,
+});
 
 describe('the batcher, driven with anything', () => {
   const inputs = fc.array(
@@ -135,7 +144,13 @@ describe('the batcher, driven with anything', () => {
           if (step.before === 'answer') answerOne(step.which);
           if (step.before === 'turn') turn();
           await settle();
-          const input: Input = { n, app: step.app, conversation: `${step.app}${step.place}`, kind: step.kind, name: `${step.name}` };
+          const input: Input = {
+            n,
+            app: step.app,
+            conversation: `${step.app}${step.place}`,
+            kind: step.kind,
+            name: `${step.name}`,
+          };
           added.push(input);
           outcomes.set(n, []);
           batcher.add(input).then(
@@ -155,7 +170,12 @@ describe('the batcher, driven with anything', () => {
         for (const input of added) {
           const outcome = outcomes.get(input.n);
           expect(outcome).toHaveLength(1);
-          const allowed = [`done ${input.n}`, 'overloaded', ...(lost > 0 ? ['Lost'] : []), ...(input.kind === 'poison' ? ['DataError'] : [])];
+          const allowed = [
+            `done ${input.n}`,
+            'overloaded',
+            ...(lost > 0 ? ['Lost'] : []),
+            ...(input.kind === 'poison' ? ['DataError'] : []),
+          ];
           expect(allowed).toContain(outcome?.[0]);
           if (Object.keys(locked).length === 0) expect(outcome?.[0]).not.toBe('overloaded');
           if (!Object.keys(locked).includes(input.conversation)) expect(outcome?.[0]).not.toBe('overloaded');
@@ -163,7 +183,9 @@ describe('the batcher, driven with anything', () => {
         const firstOfName = (input: Input): boolean =>
           added.find((other) => other.conversation === input.conversation && other.name === input.name) === input;
         for (const conversation of new Set(added.map((input) => input.conversation))) {
-          const order = database.applied.filter((input) => input.conversation === conversation && firstOfName(input)).map((input) => input.n);
+          const order = database.applied
+            .filter((input) => input.conversation === conversation && firstOfName(input))
+            .map((input) => input.n);
           expect(order).toEqual([...order].sort((a, b) => a - b));
         }
         expect(database.overlaps).toEqual([]);

@@ -25,7 +25,11 @@ export class Conversations {
   }
 
   /** As `create`, for a creator that somebody else names: throws `user_unknown` when it does not exist. */
-  async createFor(appId: string, creatorId: string, request: ConversationRequest): Promise<{ created: boolean; conversation: Conversation }> {
+  async createFor(
+    appId: string,
+    creatorId: string,
+    request: ConversationRequest,
+  ): Promise<{ created: boolean; conversation: Conversation }> {
     await this.#options.usersNamed.mustExist(appId, [creatorId]);
     return this.create(appId, creatorId, request);
   }
@@ -42,13 +46,21 @@ export class Conversations {
       await usersNamed.mustHaveRoom(appId, [creatorId, ...draft.members]);
     }
     const outboxId = randomUUID();
-    const { created, conversation, current, shown } = await store.create({ ...draft, appId, createdBy: creatorId, outboxId });
+    const { created, conversation, current, shown } = await store.create({
+      ...draft,
+      appId,
+      createdBy: creatorId,
+      outboxId,
+    });
     if (conversation.appId !== appId || !current) throw new NudgeError('not_found');
     if (created) {
       const { id, memberVersion, memberCount, lastSeq } = conversation;
       const applied = effects.settle(
         { conversationId: id, id: outboxId },
-        { heads: [{ appId, conversationId: id, seq: lastSeq, memberVersion, membersChanged: false }], firstMembersOf: id },
+        {
+          heads: [{ appId, conversationId: id, seq: lastSeq, memberVersion, membersChanged: false }],
+          firstMembersOf: id,
+        },
       );
       if (memberCount <= FEEDS_BEFORE_ANSWER) await applied;
     } else if (shown) {

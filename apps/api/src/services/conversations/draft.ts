@@ -62,7 +62,9 @@ export function metadataText(metadata: JsonObject | null | undefined, limits: Pi
   const text = JSON.stringify(metadata);
   const bytes = Buffer.byteLength(text);
   if (bytes > limits.metadataBytes) {
-    throw new NudgeError('too_large', { detail: `metadata of ${bytes} bytes; at most ${limits.metadataBytes} (metadataBytes)` });
+    throw new NudgeError('too_large', {
+      detail: `metadata of ${bytes} bytes; at most ${limits.metadataBytes} (metadataBytes)`,
+    });
   }
   return text;
 }

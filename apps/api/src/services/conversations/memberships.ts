@@ -40,7 +40,7 @@ export class Memberships {
   async put(actor: Actor, userId: string, role: Role | null): Promise<MembershipChange> {
     const { usersNamed } = this.#options;
     await usersNamed.mustExist(actor.appId, [userId]);
-    await usersNamed.mustHaveRoom(actor.appId, [userId], async () => (await this.#isMember(actor, userId)) ? [userId] : []);
+    await usersNamed.mustHaveRoom(actor.appId, [userId], async () => ((await this.#isMember(actor, userId)) ? [userId] : []));
     const result = await this.#append(actor, 'member.put', userId, role === null ? { userId } : { userId, role });
     return this.#answer(result);
   }

@@ -34,7 +34,9 @@ export class UsersNamed {
       full = full.filter((userId) => !members.has(userId));
     }
     if (full.length === 0) return;
-    throw new NudgeError('invalid_request', { detail: `In ${limit} conversations already (conversationsPerUser): ${list(full)}` });
+    throw new NudgeError('invalid_request', {
+      detail: `In ${limit} conversations already (conversationsPerUser): ${list(full)}`,
+    });
   }
 }
 

@@ -10,7 +10,9 @@ export function bodyText(body: JsonObject, limits: Pick<Limits, 'messageBodyByte
   // A UTF-16 unit is at most three bytes of UTF-8: most bodies need no counting.
   const bytes = text.length * 3 > limits.messageBodyBytes ? Buffer.byteLength(text) : 0;
   if (bytes > limits.messageBodyBytes) {
-    throw new NudgeError('too_large', { detail: `body of ${bytes} bytes; at most ${limits.messageBodyBytes} (messageBodyBytes)` });
+    throw new NudgeError('too_large', {
+      detail: `body of ${bytes} bytes; at most ${limits.messageBodyBytes} (messageBodyBytes)`,
+    });
   }
   return text;
 }
@@ -20,5 +22,7 @@ export function bodyText(body: JsonObject, limits: Pick<Limits, 'messageBodyByte
  * members of that object are written here in their canonical order around the body's own text. Absent and default fields mean the same.
  */
 export function contentHash(secret: KeyObject, clientMsgId: string, body: string): Buffer {
-  return createHmac('sha256', secret).update(`{"body":${body},"clientMsgId":${JSON.stringify(clientMsgId)},"type":"message"}`).digest();
+  return createHmac('sha256', secret)
+    .update(`{"body":${body},"clientMsgId":${JSON.stringify(clientMsgId)},"type":"message"}`)
+    .digest();
 }

@@ -54,7 +54,9 @@ export class EffectRunner {
     );
     this.#open.add(settled);
     void settled.then(() => this.#open.delete(settled));
-    return applied.catch((error: unknown) => log.warn({ err: error, conversationId: row.conversationId }, 'feeds were not written in time'));
+    return applied.catch((error: unknown) =>
+      log.warn({ err: error, conversationId: row.conversationId }, 'feeds were not written in time'),
+    );
   }
 
   /** Performs the effects; both promises reject when something could not be done. Doing it twice does no harm. */

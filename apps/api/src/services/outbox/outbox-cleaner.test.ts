@@ -5,7 +5,12 @@ import { OutboxCleaner, type OutboxKey } from './outbox-cleaner.ts';
 
 const row = (id: string): OutboxKey => ({ conversationId: 'conv', id });
 
-function setUp(): { clock: ManualClock; cleaner: OutboxCleaner; calls: PromiseWithResolvers<void>[]; removed: string[][] } {
+function setUp(): {
+  clock: ManualClock;
+  cleaner: OutboxCleaner;
+  calls: PromiseWithResolvers<void>[];
+  removed: string[][];
+} {
   const clock = new ManualClock();
   const calls: PromiseWithResolvers<void>[] = [];
   const removed: string[][] = [];

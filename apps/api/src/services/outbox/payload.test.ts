@@ -3,7 +3,13 @@ import { effectsOfRow } from './payload.ts';
 
 describe('an outbox row', () => {
   it('of an append names heads, and members where a membership changed', () => {
-    const payload = { heads: [['app', 'c1', 4], ['app', 'c2', 9]], members: [['app', 'c2', 'bob']] };
+    const payload = {
+      heads: [
+        ['app', 'c1', 4],
+        ['app', 'c2', 9],
+      ],
+      members: [['app', 'c2', 'bob']],
+    };
     expect(effectsOfRow({ kind: 'append', payload })).toEqual({
       heads: [
         { appId: 'app', conversationId: 'c1', seq: 4, membersChanged: false },
@@ -14,7 +20,9 @@ describe('an outbox row', () => {
   });
 
   it('of a creation names the conversation whose first members are to learn of it', () => {
-    expect(effectsOfRow({ kind: 'append', payload: { heads: [['app', 'c1', 1]], created: 'c1' } })).toMatchObject({ firstMembersOf: 'c1' });
+    expect(effectsOfRow({ kind: 'append', payload: { heads: [['app', 'c1', 1]], created: 'c1' } })).toMatchObject({
+      firstMembersOf: 'c1',
+    });
   });
 
   it('of reads and hidden conversations names users', () => {

@@ -16,7 +16,12 @@ const payloadSchemas = {
 
 /** What an outbox row says is to be done. The version of a membership is not in it: it is read when the row is worked on. */
 export type RowEffects = Omit<Effects, 'heads'> & {
-  readonly heads: readonly { readonly appId: string; readonly conversationId: string; readonly seq: number; readonly membersChanged: boolean }[];
+  readonly heads: readonly {
+    readonly appId: string;
+    readonly conversationId: string;
+    readonly seq: number;
+    readonly membersChanged: boolean;
+  }[];
 };
 
 /** Reads a row as the database functions write it; throws for a kind or a form that this version does not know. */
@@ -25,14 +30,22 @@ export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffec
     const { heads, members = [], created } = payloadSchemas.append.parse(row.payload);
     const changed = new Set(members.map(([, conversationId]) => conversationId));
     return {
-      heads: heads.map(([appId, conversationId, seq]) => ({ appId, conversationId, seq, membersChanged: changed.has(conversationId) })),
+      heads: heads.map(([appId, conversationId, seq]) => ({
+        appId,
+        conversationId,
+        seq,
+        membersChanged: changed.has(conversationId),
+      })),
       members: members.map(([appId, conversationId, userId]) => ({ appId, conversationId, userId })),
       ...(created === undefined ? {} : { firstMembersOf: created }),
     };
   }
   if (row.kind === 'read') {
     const { reads } = payloadSchemas.read.parse(row.payload);
-    return { heads: [], reads: reads.map(([appId, conversationId, userId, readSeq]) => ({ appId, conversationId, userId, readSeq })) };
+    return {
+      heads: [],
+      reads: reads.map(([appId, conversationId, userId, readSeq]) => ({ appId, conversationId, userId, readSeq })),
+    };
   }
   if (row.kind === 'hide') {
     const { hidden } = payloadSchemas.hide.parse(row.payload);

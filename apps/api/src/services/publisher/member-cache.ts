@@ -72,7 +72,10 @@ export class MemberCache {
   async #read(conversationId: string): Promise<Recipients> {
     const list = await this.#load(conversationId);
     if (list === null) return { memberVersion: 0, topics: [] };
-    const recipients = { memberVersion: list.memberVersion, topics: list.users.map((user) => userTopic(list.appId, user)) };
+    const recipients = {
+      memberVersion: list.memberVersion,
+      topics: list.users.map((user) => userTopic(list.appId, user)),
+    };
     const held = this.#lists.get(conversationId);
     if (held === undefined || held.memberVersion <= recipients.memberVersion) this.#lists.set(conversationId, recipients);
     return recipients;

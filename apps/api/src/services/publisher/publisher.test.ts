@@ -28,10 +28,18 @@ class SlowBus {
   }
 }
 
-function setUp(members: number): { bus: SlowBus; clock: ManualClock; publisher: Publisher; loads: () => number; list: { current: MemberList } } {
+function setUp(members: number): {
+  bus: SlowBus;
+  clock: ManualClock;
+  publisher: Publisher;
+  loads: () => number;
+  list: { current: MemberList };
+} {
   const bus = new SlowBus();
   const clock = new ManualClock();
-  const list = { current: { appId: 'app', memberVersion: 1, users: Array.from({ length: members }, (_, n) => `u${n}`) } };
+  const list = {
+    current: { appId: 'app', memberVersion: 1, users: Array.from({ length: members }, (_, n) => `u${n}`) },
+  };
   let loads = 0;
   const cache = new MemberCache({
     load: async () => {
@@ -40,7 +48,13 @@ function setUp(members: number): { bus: SlowBus; clock: ManualClock; publisher: 
     },
     capacity: 100_000,
   });
-  return { bus, clock, list, loads: () => loads, publisher: new Publisher({ bus, members: cache, pace: defaultPace, clock }) };
+  return {
+    bus,
+    clock,
+    list,
+    loads: () => loads,
+    publisher: new Publisher({ bus, members: cache, pace: defaultPace, clock }),
+  };
 }
 
 const head = (seq: number, extra: Partial<HeadChange> = {}): HeadChange => ({

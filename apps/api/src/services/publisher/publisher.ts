@@ -85,7 +85,10 @@ export class Publisher {
     return this.#track(1, (settle) => {
       const publications = this.#outgoing.open(settle);
       for (const { appId, userId, version } of changes) {
-        publications.push({ topic: userTopic(appId, userId), message: { kind: 'key', log: feedLog(userId), seq: version } });
+        publications.push({
+          topic: userTopic(appId, userId),
+          message: { kind: 'key', log: feedLog(userId), seq: version },
+        });
       }
     });
   }
@@ -123,7 +126,10 @@ export class Publisher {
     const topic = conversationTopic(appId, conversationId);
     // Before the key: whoever drops its copy of the members on it judges the key by the new ones.
     if (change.membersChanged) {
-      publications.push({ topic, message: { kind: 'control', conversationId, memberVersion: change.memberVersion, head: seq } });
+      publications.push({
+        topic,
+        message: { kind: 'control', conversationId, memberVersion: change.memberVersion, head: seq },
+      });
     }
     publications.push({ topic, message: { kind: 'key', log: conversationLog(conversationId), seq } });
   }

@@ -105,7 +105,10 @@ export class Sweeper implements AsyncDisposable {
   async #perform(row: OutboxRow, versions: Map<string, Promise<number>>): Promise<void> {
     const found = effectsOfRow(row);
     const heads = await Promise.all(
-      found.heads.map(async (head) => ({ ...head, memberVersion: await this.#versionOf(head.conversationId, versions) })),
+      found.heads.map(async (head) => ({
+        ...head,
+        memberVersion: await this.#versionOf(head.conversationId, versions),
+      })),
     );
     const { applied, done } = this.#options.effects.perform({ ...found, heads });
     await Promise.all([applied, done]);
