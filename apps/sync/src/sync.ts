@@ -92,7 +92,15 @@ export function createSync(deps: SyncDeps): Sync {
   const heads = new HeadsService(stores.users);
   const userLogs = new UserLogs(stores.users, limits.pageEntries);
   const turnstile = new Turnstile(config.bulkSyncs);
-  const sync = new SyncService({ catchUp, userLogs, heads, turnstile, clock, syncEntries: limits.syncEntries, pageHeads: limits.pageEntries });
+  const sync = new SyncService({
+    catchUp,
+    userLogs,
+    heads,
+    turnstile,
+    clock,
+    syncEntries: limits.syncEntries,
+    pageHeads: limits.pageEntries,
+  });
 
   metrics.gauge({ name: 'nudge_sync_cached_conversations', help: 'Conversations whose tail is kept', collect: () => cache.size });
   metrics.gauge({ name: 'nudge_sync_cached_bytes', help: 'Bytes counted against the bound of the tail cache', collect: () => cache.bytes });

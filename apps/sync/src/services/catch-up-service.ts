@@ -91,7 +91,10 @@ export class CatchUpService {
       return plan === undefined ? [] : [{ log, place, plan, index }];
     });
     const pages = await this.#inGroups(tasks, patience, (source, asked) => this.#pages(source, query, asked, signal));
-    const deltas: LogDelta[] = places.map((place) => ({ kind: 'error', error: place instanceof NudgeError ? place : new NudgeError('internal') }));
+    const deltas: LogDelta[] = places.map((place) => ({
+      kind: 'error',
+      error: place instanceof NudgeError ? place : new NudgeError('internal'),
+    }));
     tasks.forEach(({ index, plan, place }, i) => {
       deltas[index] = toDelta(pages[i], plan, place);
     });
@@ -185,7 +188,12 @@ export class CatchUpService {
   }
 
   /** When the members changed between the two statements, the place is asked again: the rows may lie beyond a leaving. */
-  async #pageFromRows(source: Source, query: CatchUpQuery, { log, place, plan }: Task, { rows, origin }: Reading): Promise<Page | NudgeError> {
+  async #pageFromRows(
+    source: Source,
+    query: CatchUpQuery,
+    { log, place, plan }: Task,
+    { rows, origin }: Reading,
+  ): Promise<Page | NudgeError> {
     const { appId, userId, epoch } = query;
     const { conversationId } = log;
     if (rows === undefined) return new NudgeError('not_found');

@@ -25,7 +25,14 @@ function setUp(replicaCount = 0) {
   const reader = readerUnderTest(primary, replicas, clock);
   opened.push(reader);
   const pull = async (after: number, min?: number, userId = 'u0', signal = never): Promise<Page> => {
-    const query: EntriesQuery = { appId: 'app', userId, epoch: 1, conversationId: 'c', window: { kind: 'after', seq: after, limit: 50 }, min };
+    const query: EntriesQuery = {
+      appId: 'app',
+      userId,
+      epoch: 1,
+      conversationId: 'c',
+      window: { kind: 'after', seq: after, limit: 50 },
+      min,
+    };
     return reader.entries.cached(query) ?? reader.entries.list(query, signal);
   };
   return { truth, clock, primary, behind, replicas, reader, pull };
@@ -112,7 +119,14 @@ test('whoever left is refused as soon as anything newer was read, and at once af
 test('a user of the same name in another app sees nothing, cached or not', async () => {
   const it = setUp();
   await warmUp(it);
-  const query: EntriesQuery = { appId: 'other', userId: 'u0', epoch: 1, conversationId: 'c', window: { kind: 'after', seq: 5, limit: 50 }, min: 6 };
+  const query: EntriesQuery = {
+    appId: 'other',
+    userId: 'u0',
+    epoch: 1,
+    conversationId: 'c',
+    window: { kind: 'after', seq: 5, limit: 50 },
+    min: 6,
+  };
   expect(it.reader.entries.cached(query)).toBeUndefined();
   for (const conversationId of ['c', 'none']) {
     await expect(it.reader.entries.list({ ...query, conversationId }, never)).rejects.toMatchObject({ code: 'not_found' });

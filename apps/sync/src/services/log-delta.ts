@@ -20,6 +20,8 @@ export function encodeDelta(delta: LogDelta): readonly Buffer[] {
   if (delta.kind === 'tooLong') return deltaOf(delta.page, { snapshotSeq: delta.snapshotSeq, oldestSeq: delta.oldestSeq });
   const { code, retryable, retryAfterMs } = delta.error;
   return [
-    Buffer.from(JSON.stringify({ error: { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }) } })),
+    Buffer.from(
+      JSON.stringify({ error: { code, retryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(retryAfterMs) }) } }),
+    ),
   ];
 }

@@ -64,10 +64,18 @@ export class PageReader {
 
   /** Many pages by a statement of their own, so that they hold up nobody's single page. */
   many(source: Source, reads: readonly PageRead[], floors: readonly number[], signal?: AbortSignal): Promise<readonly Reading[]> {
-    return this.#reach(source, reads, floors, signal, (store, some) => this.#send(store, store === source.primary, some, this.#options.ticks.next()));
+    return this.#reach(source, reads, floors, signal, (store, some) =>
+      this.#send(store, store === source.primary, some, this.#options.ticks.next()),
+    );
   }
 
-  async #reach(source: Source, reads: readonly PageRead[], floors: readonly number[], signal: AbortSignal | undefined, ask: Ask): Promise<Reading[]> {
+  async #reach(
+    source: Source,
+    reads: readonly PageRead[],
+    floors: readonly number[],
+    signal: AbortSignal | undefined,
+    ask: Ask,
+  ): Promise<Reading[]> {
     const { clock, replicaPatienceMs } = this.#options;
     const found = new Map<number, Reading>();
     let open = reads.map((read, index) => ({ read, index }));
@@ -111,13 +119,21 @@ export class PageReader {
     });
   }
 
-  /** The answers, or `undefined` when the replica failed or took longer than the request has: then it rests. */
-  async #tolerate(source: Source, store: PullStore, work: Promise<readonly Reading[]>, giveUpAt: number): Promise<readonly Reading[] | undefined> {
+  /** The answers, or `undefined` when the replica failed or took longer than the request has: either way it rests. */
+  async #tolerate(
+    source: Source,
+    store: PullStore,
+    work: Promise<readonly Reading[]>,
+    giveUpAt: number,
+  ): Promise<readonly Reading[] | undefined> {
     const { clock, onReplicaFailure } = this.#options;
-    const late = Promise.withResolvers<never>();
-    const cancel = clock.after(Math.max(1, giveUpAt - clock.now()), () => late.reject(new Error('the replica did not answer in time')));
+    const { promise: deadline, resolve: timeIsUp } = Promise.withResolvers<undefined>();
+    const cancel = clock.after(Math.max(1, giveUpAt - clock.now()), () => timeIsUp(undefined));
     try {
-      return await Promise.race([work, late.promise]);
+      const answers = await Promise.race([work, deadline]);
+      if (answers === undefined) source.replicas.late(store);
+      else source.replicas.answered(store);
+      return answers;
     } catch (cause) {
       source.replicas.failed(store);
       onReplicaFailure(cause);

@@ -4,9 +4,11 @@ import type { PullStore } from '../store/pull-store.ts';
 interface Replica {
   readonly store: PullStore;
   restsUntil: number;
+  /** Times in a row that it did not answer in time. */
+  late: number;
 }
 
-/** The replicas of one primary, taken in turn. One that failed rests for a while, so that it costs one failure, not one a request. */
+/** The replicas of one primary, taken in turn. One that failed rests for `restMs`, so that it costs one failure, not one a request. */
 export class Replicas {
   readonly #clock: Clock;
   readonly #restMs: number;
@@ -16,7 +18,7 @@ export class Replicas {
   constructor(stores: readonly PullStore[], clock: Clock, restMs: number) {
     this.#clock = clock;
     this.#restMs = restMs;
-    this.#replicas = stores.map((store) => ({ store, restsUntil: 0 }));
+    this.#replicas = stores.map((store) => ({ store, restsUntil: 0, late: 0 }));
   }
 
   /** Whether there are any, resting or not. */
@@ -35,10 +37,34 @@ export class Replicas {
     return undefined;
   }
 
-  /** The replica failed or did not answer in time. */
+  /** The replica answered, however far behind it is. */
+  answered(store: PullStore): void {
+    const replica = this.#of(store);
+    if (replica !== undefined) replica.late = 0;
+  }
+
+  /** The replica failed. */
   failed(store: PullStore): void {
-    for (const replica of this.#replicas) {
-      if (replica.store === store) replica.restsUntil = this.#clock.now() + this.#restMs;
-    }
+    this.#rest(store, this.#restMs);
+  }
+
+  /** The replica did not answer in time. A single late answer may be a new connection; one after another is a replica that hangs. */
+  late(store: PullStore): void {
+    const replica = this.#of(store);
+    if (replica === undefined) return;
+    this.#rest(store, Math.min(this.#restMs, (this.#restMs / FIRST_REST) * 2 ** replica.late));
+    replica.late += 1;
+  }
+
+  #rest(store: PullStore, ms: number): void {
+    const replica = this.#of(store);
+    if (replica !== undefined) replica.restsUntil = this.#clock.now() + ms;
+  }
+
+  #of(store: PullStore): Replica | undefined {
+    return this.#replicas.find((replica) => replica.store === store);
   }
 }
+
+/** The first rest of a late replica is this part of the full one. */
+const FIRST_REST = 16;

@@ -49,7 +49,12 @@ export class Standings {
   }
 
   /** The places of one user in many conversations, by one statement; `undefined` where there is nothing to see. */
-  async confirmAll(source: Source, appId: string, userId: string, conversationIds: readonly string[]): Promise<readonly (Confirmed | undefined)[]> {
+  async confirmAll(
+    source: Source,
+    appId: string,
+    userId: string,
+    conversationIds: readonly string[],
+  ): Promise<readonly (Confirmed | undefined)[]> {
     const pairs = conversationIds.map((conversationId) => ({ conversationId, userId }));
     const answers = await this.#send(source.primary, pairs, this.#options.ticks.next());
     return pairs.map((pair, index) => {

@@ -62,7 +62,9 @@ export class SyncService {
   async #heads({ appId, userId }: Asker, asked: NonNullable<SyncRequest['heads']>): Promise<string> {
     const { heads, pageHeads } = this.#options;
     const { since, cursor, limit } = asked;
-    return JSON.stringify(await heads.list({ appId, userId, limit: limit ?? pageHeads, cursor: cursor ?? undefined, since: since ?? undefined }));
+    return JSON.stringify(
+      await heads.list({ appId, userId, limit: limit ?? pageHeads, cursor: cursor ?? undefined, since: since ?? undefined }),
+    );
   }
 }
 

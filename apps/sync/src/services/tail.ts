@@ -107,7 +107,8 @@ export class Tail {
   page(window: Window, start: number, epoch: number): Page | undefined {
     for (const memo of this.#memos) {
       const { seq, limit, kind } = memo.window;
-      if (seq === window.seq && limit === window.limit && kind === window.kind && memo.start === start && memo.epoch === epoch) return memo.page;
+      if (seq === window.seq && limit === window.limit && kind === window.kind && memo.start === start && memo.epoch === epoch)
+        return memo.page;
     }
     if (this.#run === undefined) return undefined;
     const head = lastOf(this.#run);

@@ -39,7 +39,9 @@ function pullStore(pool: Pool): PullStore {
       const pages = await pullPages(
         pool,
         reads.map(({ conversationId, kind, seq, limit, userId = null }) =>
-          kind === 'after' ? { conversationId, after: seq, before: null, limit, userId } : { conversationId, after: 0, before: seq, limit, userId },
+          kind === 'after'
+            ? { conversationId, after: seq, before: null, limit, userId }
+            : { conversationId, after: 0, before: seq, limit, userId },
         ),
       );
       return pages.map((page, index): PageRows | undefined => {

@@ -41,5 +41,18 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
     await cache[Symbol.asyncDispose]();
     await bus[Symbol.asyncDispose]();
   };
-  return { bus, cache, source, router, reader, standings, refresher, entries, ticks, control, replicaFailures, [Symbol.asyncDispose]: dispose };
+  return {
+    bus,
+    cache,
+    source,
+    router,
+    reader,
+    standings,
+    refresher,
+    entries,
+    ticks,
+    control,
+    replicaFailures,
+    [Symbol.asyncDispose]: dispose,
+  };
 }
