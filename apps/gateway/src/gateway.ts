@@ -176,6 +176,25 @@ export function createGateway(deps: GatewayDeps): Gateway {
     watches.recheckAll();
   });
   let serving = false;
+  let stopping: Promise<void> | undefined;
+  async function stop(): Promise<void> {
+    serving = false;
+    admission.drain();
+    await drainSessions({
+      sessions,
+      clock,
+      spreadMs: config.drainSpreadMs,
+      retryAfterMs: config.drainRetryMs,
+    });
+    await server.stop();
+    stopListening();
+    sessions.stop();
+    coalescer.stop();
+    load.stop();
+    await watches.stop();
+    await work.settled();
+    await lease.stop();
+  }
 
   return {
     gatewayId,
@@ -187,23 +206,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       watches.start();
       serving = true;
     },
-    async [Symbol.asyncDispose]() {
-      serving = false;
-      admission.drain();
-      await drainSessions({
-        sessions,
-        clock,
-        spreadMs: config.drainSpreadMs,
-        retryAfterMs: config.drainRetryMs,
-      });
-      await server.stop();
-      stopListening();
-      sessions.stop();
-      coalescer.stop();
-      load.stop();
-      await watches.stop();
-      await work.settled();
-      await lease.stop();
+    [Symbol.asyncDispose]() {
+      stopping ??= stop();
+      return stopping;
     },
   };
 }

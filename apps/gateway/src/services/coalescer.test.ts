@@ -1,7 +1,7 @@
 import { ManualClock } from '@nudge/server-kit/testing';
 import type { LogName } from '@nudge/types';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Coalescer, type Receiver } from './coalescer.ts';
 import type { Connection } from './connection.ts';
 import { GatewayCounts } from './counts.ts';
@@ -43,10 +43,10 @@ class Device implements Connection {
     listener?.();
   }
 
-  control(): void {}
-  disconnect(): void {}
-  join(): void {}
-  leave(): void {}
+  control = vi.fn();
+  disconnect = vi.fn();
+  join = vi.fn();
+  leave = vi.fn();
 }
 
 function parse(frame: KeyFrame): { keys: [LogName, number][]; resync?: boolean } {

@@ -86,9 +86,9 @@ export class Peer implements Connection {
     return true;
   }
 
-  /** Whether it does not read what it asks for. */
+  /** Whether it does not read what it asks for: packets wait, and not just for the end of this turn. */
   get isClogged(): boolean {
-    return this.#conn.writeBuffer.length > maxUnreadPackets;
+    return this.#conn.writeBuffer.length > maxUnreadPackets && this.#conn.transport.socket.bufferedAmount > 0;
   }
 
   get writable(): boolean {

@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import type { MembershipSource } from '@nudge/gateway';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../support/wait-for.ts';
+import { createGatewayWorld, type GatewayServer, type GatewayWorld, startGatewayServer } from './support/gateway-server.ts';
+
+let world: GatewayWorld;
+let server: GatewayServer;
+beforeAll(async () => {
+  world = await createGatewayWorld();
+  server = await startGatewayServer(world);
+});
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+  await world?.[Symbol.asyncDispose]();
+});
+
+describe('watch', () => {
+  it('answers the heads of what one may see; missing, foreign and forbidden look alike', async () => {
+    const mine = await world.conversation(['ann', 'bob']);
+    const theirs = await world.conversation(['bob']);
+    const foreign = await world.conversation(['ann'], world.otherApp);
+    const missing = randomUUID();
+    const device = await server.connect('ann');
+    expect(await device.call('watch', { conversationIds: [mine, theirs, foreign, missing, mine] })).toEqual({
+      ok: true,
+      heads: { [mine]: 1 },
+      refused: { [theirs]: 'not_found', [foreign]: 'not_found', [missing]: 'not_found' },
+    });
+    await server.publishToConversation(mine, { kind: 'key', log: `c/${mine}`, seq: 2 });
+    await server.publishToConversation(theirs, { kind: 'key', log: `c/${theirs}`, seq: 2 });
+    await server.publishToConversation(foreign, { kind: 'key', log: `c/${foreign}`, seq: 2 }, world.otherApp);
+    await waitFor('the key', () => device.heard(`c/${mine}`) === 2);
+    await device.settled();
+    expect(device.notifies).toHaveLength(1);
+  });
+
+  it('ends with unwatch', async () => {
+    const id = await world.conversation(['ann']);
+    const device = await server.connect('ann');
+    await device.call('watch', { conversationIds: [id] });
+    expect(await device.call('unwatch', { conversationIds: [id, randomUUID()] })).toEqual({ ok: true });
+    await server.publishToConversation(id, { kind: 'key', log: `c/${id}`, seq: 2 });
+    await device.settled();
+    expect(device.notifies).toEqual([]);
+  });
+
+  it('is bounded per session, over all its calls', async () => {
+    await using small = await startGatewayServer(world, { limits: { watchedConversations: 3 } });
+    const ids = await Promise.all(Array.from({ length: 5 }, () => world.conversation(['ann'])));
+    const device = await small.connect('ann');
+    const answers = await Promise.all([
+      device.call('watch', { conversationIds: ids.slice(0, 2) }),
+      device.call('watch', { conversationIds: ids.slice(2, 4) }),
+      device.call('watch', { conversationIds: ids.slice(4) }),
+    ]);
+    const refused = answers.flatMap((answer) => (answer.ok ? Object.values(answer.refused) : []));
+    expect(refused).toEqual(['too_large', 'too_large']);
+  });
+
+  it('asks the database for many watchers at once', async () => {
+    let statements = 0;
+    const counted = (store: MembershipSource): MembershipSource => ({
+      ...store,
+      standings: (pairs) => {
+        statements++;
+        return store.standings(pairs);
+      },
+    });
+    await using many = await startGatewayServer(world, { membership: counted });
+    const users = Array.from({ length: 40 }, (_, i) => `crowd${i}`);
+    const id = await world.conversation(users);
+    const devices = await Promise.all(users.map((user) => many.connect(user)));
+    const answers = await Promise.all(devices.map((device) => device.call('watch', { conversationIds: [id] })));
+    expect(answers.every((answer) => answer.ok && answer.heads[id] === 1)).toBe(true);
+    expect(statements).toBeLessThan(20);
+  });
+
+  it('ends when the control message of a removal comes, for that user on all devices, not for others', async () => {
+    const id = await world.conversation(['ann', 'bob']);
+    const [bob1, bob2, ann] = await Promise.all([
+      server.connect('bob', { deviceId: '1' }),
+      server.connect('bob', { deviceId: '2' }),
+      server.connect('ann'),
+    ]);
+    for (const device of [bob1, bob2, ann]) await device.call('watch', { conversationIds: [id] });
+    await server.publishToConversation(id, await world.remove(id, 'bob', 'ann'));
+    let seq = 10;
+    await waitFor('ann still hears', async () => {
+      await server.publishToConversation(id, { kind: 'key', log: `c/${id}`, seq: ++seq });
+      return ann.heard(`c/${id}`) > 0;
+    });
+    await bob1.settled();
+    await bob2.settled();
+    expect([bob1.notifies, bob2.notifies]).toEqual([[], []]);
+    expect(await bob1.call('watch', { conversationIds: [id] })).toMatchObject({ refused: { [id]: 'not_found' } });
+  });
+
+  it('ends at the next look at the database when the control message was lost', async () => {
+    await using quick = await startGatewayServer(world, { config: { recheckMs: 50, staleMs: 5_000 } });
+    const id = await world.conversation(['ann', 'bob']);
+    const [bob, ann] = await Promise.all([quick.connect('bob'), quick.connect('ann')]);
+    for (const device of [bob, ann]) await device.call('watch', { conversationIds: [id] });
+    await world.remove(id, 'bob', 'ann');
+    await waitFor('bob`s watch to end', async () => {
+      const before = bob.typings.length;
+      ann.typing(id, true);
+      await ann.settled();
+      await bob.settled();
+      return bob.typings.length === before;
+    });
+  });
+
+  it('relays nothing while the database cannot say who is a member', async () => {
+    let broken = false;
+    const breaking = (store: MembershipSource): MembershipSource => ({
+      standings: (pairs) => (broken ? Promise.reject(new Error('down')) : store.standings(pairs)),
+      versions: (ids) => (broken ? Promise.reject(new Error('down')) : store.versions(ids)),
+    });
+    await using server = await startGatewayServer(world, { config: { recheckMs: 30, staleMs: 150 }, membership: breaking });
+    const id = await world.conversation(['ann', 'bob']);
+    const [ann, bob] = await Promise.all([server.connect('ann'), server.connect('bob')]);
+    for (const device of [ann, bob]) await device.call('watch', { conversationIds: [id] });
+    const passes = async () => {
+      const before = bob.typings.length;
+      ann.typing(id, true);
+      await ann.settled();
+      await bob.settled();
+      return bob.typings.length > before;
+    };
+    expect(await passes()).toBe(true);
+    broken = true;
+    await waitFor('silence', async () => !(await passes()));
+    expect(await ann.call('watch', { conversationIds: [id] })).toMatchObject({ ok: false, code: 'internal', retryable: true });
+    broken = false;
+    await waitFor('it to pass again', passes);
+  });
+});
