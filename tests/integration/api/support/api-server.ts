@@ -62,6 +62,8 @@ export interface ApiServerOptions {
   readonly config?: Partial<ApiConfig>;
   readonly failpoints?: Failpoints;
   readonly bus?: Bus;
+  /** Another way to the same database, through a proxy. */
+  readonly connectionString?: string;
   /** Wraps the stores, to watch or to delay what reaches the database. */
   readonly stores?: (stores: ApiStores) => ApiStores;
 }
@@ -101,7 +103,11 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     ...options.limits,
   };
   const log = createLogger({ name: 'api-test', level: process.env.TEST_LOG === 'debug' ? 'debug' : 'fatal' });
-  const pool = createPool({ connectionString: database.connectionString, applicationName: 'nudge-test-api', max: 12 });
+  const pool = createPool({
+    connectionString: options.connectionString ?? database.connectionString,
+    applicationName: 'nudge-test-api',
+    max: 12,
+  });
   const bus = options.bus ?? new MemoryBus();
   const metrics = createMetrics();
   const directory = new AppDirectory({ load: () => loadDirectory(pool), log });
