@@ -112,7 +112,10 @@ test('it is durable, private and listens on loopback only', async () => {
   expect((await stat(join(dir.path, 'cluster'))).mode & 0o777).toBe(0o700);
   const [role] = await query(connectionString, 'select usesuper from pg_user where usename = current_user');
   expect(role).toEqual({ usesuper: false });
-  const [stored] = await query(adminConnectionString, "select rolpassword like 'SCRAM-SHA-256$%' as scram from pg_authid where rolname = 'nudge'");
+  const [stored] = await query(
+    adminConnectionString,
+    "select rolpassword like 'SCRAM-SHA-256$%' as scram from pg_authid where rolname = 'nudge'",
+  );
   expect(stored).toEqual({ scram: true });
 
   const wrong = new URL(connectionString);
@@ -192,7 +195,8 @@ test('an orphaned server is stopped by the next start', async () => {
 
   const second = await start(dir.path);
   await using _second = second.child;
-  expect(logged(second.child, `stopping PostgreSQL ${first.pid}, left behind`)).toBe(true);
+  expect(logged(second.child, 'stopping a PostgreSQL left behind')).toBe(true);
+  expect(logged(second.child, `"serverPid":${first.pid}`)).toBe(true);
   await gone(first.pid);
   expect(await recall(second.connectionString)).toBe('kept');
 });

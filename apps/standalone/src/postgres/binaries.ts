@@ -49,7 +49,7 @@ export async function prepareBinaries(options: PrepareOptions): Promise<Postgres
   const parent = runningAsRoot() ? ROOT_CACHE : options.copyInto;
   const copy = join(parent, `postgresql-${installed.version}-${process.platform}-${process.arch}`);
   if (!(await runsForAll(copy, options.users))) {
-    options.log.info({ from: installed.dir, to: copy }, 'copying the PostgreSQL programs');
+    options.log.info({ version: installed.version }, 'copying the PostgreSQL programs');
     await makeCopy(installed.dir, parent, copy);
   }
   if (await runsForAll(copy, options.users)) return { ...programs(copy), major: installed.major };
@@ -158,7 +158,10 @@ async function refuseForeignParent(parent: string): Promise<void> {
   if (!runningAsRoot()) return;
   const info = await stat(parent);
   if (info.uid === 0 && (info.mode & 0o022) === 0) return;
-  throw new EmbeddedPostgresError('binaries_unusable', `${parent} can be written by others than root. Remove it, or give it to root with mode 755.`);
+  throw new EmbeddedPostgresError(
+    'binaries_unusable',
+    `${parent} can be written by others than root. Remove it, or give it to root with mode 755.`,
+  );
 }
 
 function isNeeded(source: string): boolean {

@@ -128,9 +128,12 @@ async function runInitdb(staging: string, options: CreateOptions): Promise<void>
   if (first.code === 0) return;
   const second = await initdb('C');
   if (second.code !== 0) {
-    throw new EmbeddedPostgresError('init_failed', `PostgreSQL could not set up its data in ${options.dataDir}: ${lastLines(second.stderr)}`);
+    throw new EmbeddedPostgresError(
+      'init_failed',
+      `PostgreSQL could not set up its data in ${options.dataDir}: ${lastLines(second.stderr)}`,
+    );
   }
-  log.warn({ initdb: lastLines(first.stderr) }, 'no locale C.UTF-8: search knows ASCII letters only');
+  log.warn({ reason: lastLines(first.stderr) }, 'no locale C.UTF-8: search knows ASCII letters only');
 }
 
 /** Runs statements in single-user mode: no port is open, and no password is needed or shown. */

@@ -44,9 +44,9 @@ async function stopProcesses(name: string, deadlines: StopDeadlines, log: Postgr
     if (left.length === 0) return;
     const server = left.find((found) => isServer(found, name));
     log.warn(
-      { signal, pids: left.map((found) => found.pid) },
+      { signal, serverPid: server?.pid, processes: left.length },
       server
-        ? `stopping PostgreSQL ${server.pid}, left behind by a process that ended unexpectedly`
+        ? 'stopping a PostgreSQL left behind by a process that ended unexpectedly'
         : 'waiting for the children of a PostgreSQL that died',
     );
     // The server takes its children with it. Orphaned children end by themselves, except that a
@@ -76,7 +76,7 @@ async function settlePidFile(clusterDir: string, log: PostgresLog): Promise<void
       `Another PostgreSQL (process ${pid}), not started by Nudge, runs on ${clusterDir}. Stop it first (kill -INT ${pid}).`,
     );
   }
-  log.warn({ path, pid }, 'removing a stale postmaster.pid whose pid belongs to another process now');
+  log.warn({ dataDir: clusterDir, serverPid: pid }, 'removing a stale postmaster.pid whose pid belongs to another process now');
   await rm(path, { force: true });
 }
 

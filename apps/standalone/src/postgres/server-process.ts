@@ -129,9 +129,9 @@ function relayLog(stderr: NodeJS.ReadableStream, log: PostgresLog): string[] {
     latest.push(line);
     if (latest.length > REMEMBERED_LINES) latest.shift();
     const [, severity = '', message = line] = /^([A-Z0-9]+): {2}(.*)$/.exec(line) ?? [];
-    if (severity === 'PANIC') log.error({ severity }, message);
-    else if (severity === 'FATAL' || severity === 'WARNING') log.warn({ severity }, message);
-    else log.debug({ severity }, message);
+    if (severity === 'PANIC') log.error({ code: severity }, message);
+    else if (severity === 'FATAL' || severity === 'WARNING') log.warn({ code: severity }, message);
+    else log.debug({ code: severity }, message);
   });
   return latest;
 }

@@ -140,7 +140,7 @@ async function openCluster(dataDir: string, options: EmbeddedPostgresOptions): P
   const binaries = await prepareBinaries({ users: [user, creator], copyInto: dataDir, log });
   const credentials = stored ?? newCredentials();
   await storeCredentials(dataDir, credentials);
-  log.info({ dir }, 'making a new PostgreSQL cluster');
+  log.info({ dataDir: dir }, 'making a new PostgreSQL cluster');
   await createCluster({
     binaries,
     dataDir,
@@ -184,7 +184,7 @@ async function startSupervised(cluster: OpenCluster, options: EmbeddedPostgresOp
         onDown: options.onDown,
         onUp: options.onUp,
       });
-      log.info({ port, pid: server.pid, dir: cluster.dir }, 'PostgreSQL is ready');
+      log.info({ port, serverPid: server.pid, dataDir: cluster.dir }, 'PostgreSQL is ready');
       return { server, port };
     } catch (error) {
       if (await portIsFree(port)) throw error;

@@ -52,7 +52,7 @@ export class SupervisedServer {
     void server.exited.then((exit) => {
       if (this.#stopping.signal.aborted) return;
       if (performance.now() - startedAt > HEALTHY_AFTER_MS) this.#restarts = 0;
-      this.#options.log.error({ pid: server.pid, ...exit }, 'PostgreSQL ended unexpectedly');
+      this.#options.log.error({ serverPid: server.pid, ...exit }, 'PostgreSQL ended unexpectedly');
       this.#options.onDown?.(exit);
       this.#recovery = this.#recover(this.#stopping.signal);
     });
@@ -67,7 +67,7 @@ export class SupervisedServer {
         const server = await this.#options.launch(signal);
         this.#server = server;
         this.#watch(server);
-        this.#options.log.warn({ pid: server.pid }, 'PostgreSQL is back');
+        this.#options.log.warn({ serverPid: server.pid }, 'PostgreSQL is back');
         this.#options.onUp?.(server.pid);
         return;
       } catch (error) {
