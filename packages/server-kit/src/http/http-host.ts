@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Limits } from '@nudge/types';
 import express from 'express';
 import { NudgeError } from '../errors.ts';
@@ -87,11 +87,6 @@ export function createHttpHost(options: HttpHostOptions): HttpHost {
   server.timeout = timeouts.idleMs;
   server.maxConnections = limits.gatewaySockets + limits.requestsInFlight;
   server.on('clientError', onClientError).on('connect', onConnect);
-  const connections = new Set<Socket>();
-  server.on('connection', (socket) => {
-    connections.add(socket);
-    socket.once('close', () => connections.delete(socket));
-  });
 
   return {
     server,
@@ -99,7 +94,7 @@ export function createHttpHost(options: HttpHostOptions): HttpHost {
     async [Symbol.asyncDispose]() {
       stopping = true;
       if (!server.listening) return;
-      await close(server, connections, timeouts.stopMs, log);
+      await close(server, timeouts.stopMs, log);
     },
   };
 }
@@ -150,15 +145,19 @@ function listen(server: Server, port: number, host: string): Promise<{ url: stri
   });
 }
 
-/** Ends when the last connection has: idle ones at once, those at work after their answer, all others when the time is up. */
-async function close(server: Server, connections: ReadonlySet<Socket>, stopMs: number, log: Logger): Promise<void> {
+/**
+ * Ends when the last connection has: idle ones at once, those at work after their answer, all others when the time is up. Upgraded
+ * connections belong to whoever upgraded them; they are not waited for longer than that.
+ */
+async function close(server: Server, stopMs: number, log: Logger): Promise<void> {
   const closed = Promise.withResolvers<void>();
   server.close(() => closed.resolve());
   // An answer begun before the wish to stop leaves its connection open and idle.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
   const cut = setTimeout(() => {
-    log.warn({ connections: connections.size }, 'connections were cut');
-    for (const socket of connections) socket.destroy();
+    log.warn('connections were cut');
+    server.closeAllConnections();
+    closed.resolve();
   }, stopMs);
   await closed.promise;
   clearInterval(sweep);

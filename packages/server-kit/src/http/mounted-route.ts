@@ -54,10 +54,9 @@ export function mount({ name, route, handle }: BoundRoute, limits: Limits, metri
   };
 }
 
-/** The parameters of a target that matched the route, still percent-encoded. */
-export function rawParams({ paramIndexes }: Mounted, target: string): string[] {
+/** The parameters of a path that matched the route, still percent-encoded. */
+export function rawParams({ paramIndexes }: Mounted, path: string): string[] {
   if (paramIndexes.length === 0) return [];
-  const query = target.indexOf('?');
-  const segments = (query < 0 ? target : target.slice(0, query)).split('/');
+  const segments = path.split('/');
   return paramIndexes.map((index) => segments[index] ?? '');
 }

@@ -63,6 +63,13 @@ describe.each(['hot', 'express'] as const)('a request that came in by %s', (moun
     for (const id of made) expect(id).toMatch(/^[A-Za-z0-9]{8}-\w+$/);
   });
 
+  it('may name its target with scheme and host', async () => {
+    const { raw, token } = await start();
+    const headers = `Host: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: 12\r\n`;
+    const answer = await raw(`POST http://x/v1/echo/abc?q=d HTTP/1.1\r\n${headers}\r\n{"text":"x"}`);
+    expect(answer).toMatch(/^HTTP\/1.1 200 .*"params":\{"id":"abc"\},"query":\{"q":"d"\}/s);
+  });
+
   it('gets JSON text passed through, counted in bytes', async () => {
     const { request } = await start();
     for (const [id, text] of [

@@ -76,9 +76,7 @@ class RequestPipeline {
       const mounted = mount(bound, this.#options.limits, this.#options.metrics);
       const path = bound.route.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const method = bound.route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
-      router[method](path, (req, res) =>
-        this.#serve(mounted, req, res, { text: req.originalUrl, params: rawParams(mounted, req.originalUrl) }),
-      );
+      router[method](path, (req, res) => this.#serve(mounted, req, res, { text: req.originalUrl, params: rawParams(mounted, req.path) }));
     }
     return router;
   }

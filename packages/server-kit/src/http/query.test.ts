@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { NudgeError } from '../errors.ts';
 import { decodePart, parseQuery } from './query.ts';
@@ -33,4 +34,21 @@ it.each(['/p?a=1&a=2', '/p?a=1&%61=2', '/p?__proto__=1&__proto__=2', '/p?a=%', '
 it('decodes a part of a path, where + is a plus', () => {
   expect(decodePart('a+b%20c', 'params')).toBe('a+b c');
   expect(() => decodePart('%e0%a4%a', 'params')).toThrow(NudgeError);
+});
+
+it('reads any text or refuses it, and reads back what was written', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      try {
+        parseQuery(`/p?${text}`);
+      } catch (error) {
+        expect(error).toBeInstanceOf(NudgeError);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(fc.dictionary(fc.string({ minLength: 1 }), fc.string()), (query) => {
+      expect({ ...parseQuery(`/p?${new URLSearchParams(Object.entries(query))}`) }).toEqual({ ...query });
+    }),
+  );
 });
