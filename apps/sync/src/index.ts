@@ -1,3 +1,4 @@
 export { readSyncConfig, type SyncConfig, syncConfig } from './config.ts';
 export { createSyncStores, type SyncPools } from './store/create-stores.ts';
-export { createSync, type Sync, type SyncDeps, type SyncStores } from './sync.ts';
+export type { SyncStores } from './store/sync-stores.ts';
+export { createSync, type Sync, type SyncDeps } from './sync.ts';

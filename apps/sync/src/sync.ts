@@ -25,16 +25,7 @@ import { Ticks } from './services/ticks.ts';
 import { Turnstile } from './services/turnstile.ts';
 import { UserLogs } from './services/user-logs.ts';
 import type { ConversationServers } from './store/pull-store.ts';
-import type { UserStore } from './store/user-store.ts';
-
-/** The databases as the pull side sees them: `createSyncStores(pools)`. */
-export interface SyncStores {
-  /** Which database holds a conversation. */
-  readonly router: Router<ConversationServers>;
-  readonly users: UserStore;
-  /** Whether the primary answers. */
-  readonly ping: () => Promise<boolean>;
-}
+import type { SyncStores } from './store/sync-stores.ts';
 
 /** What the pull side is composed of. A test swaps a port here. */
 export interface SyncDeps {

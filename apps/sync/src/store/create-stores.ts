@@ -11,8 +11,8 @@ import {
   unreadTotals,
 } from '@nudge/db';
 import { constantRouter } from '@nudge/server-kit';
-import type { SyncStores } from '../sync.ts';
 import type { PageRows, PullStore, Standing } from './pull-store.ts';
+import type { SyncStores } from './sync-stores.ts';
 import type { UserStore } from './user-store.ts';
 
 /** An id that no conversation has: asking for it shows that the database answers. */
