@@ -26,7 +26,10 @@ function readTimes(pid: number): ProcessTimes | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // After the name in parentheses: state ppid … (utime stime cutime cstime are the 14th to 17th field of the line).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
     const seconds = (from: number) => ((fields[from] ?? 0) + (fields[from + 1] ?? 0)) / TICKS_PER_SECOND;
     return { pid, parent: fields[1] ?? 0, own: seconds(11), ended: seconds(13) };
   } catch (error) {

@@ -11,7 +11,11 @@ export interface Child extends AsyncDisposable {
 /** Forks a script of this package under the workspace's own conditions. Its output goes to ours. */
 export function forkScript(path: string, env: Record<string, string> = {}): Child {
   const file = fileURLToPath(new URL(path, import.meta.url));
-  const child = fork(file, [], { execArgv: ['--conditions=@nudge/source'], env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(file, [], {
+    execArgv: ['--conditions=@nudge/source'],
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   const ended = once(child, 'exit');
   return {
     pid: child.pid ?? 0,

@@ -41,7 +41,8 @@ for (const [name, workload] of Object.entries(workloads)) {
   const outcome = await workload({ quick, progress });
   rows.push(...outcome.rows);
   process.stdout.write(`${renderTable(outcome.rows)}\n`);
-  for (const { file, title, x, y, series } of quick ? [] : (outcome.plots ?? [])) await writeFile(new URL(file, results), renderPlot(title, { x, y }, series));
+  for (const { file, title, x, y, series } of quick ? [] : (outcome.plots ?? []))
+    await writeFile(new URL(file, results), renderPlot(title, { x, y }, series));
 }
 
 if (!quick) {

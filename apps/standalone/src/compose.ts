@@ -104,7 +104,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     clock,
     ...(options.failpoint === undefined ? {} : { failpoints: killAt(options.failpoint) }),
   });
-  const sync = createSync({ config: syncConfig(options.sync), limits, stores: createSyncStores({ primary: reads, replicas }), bus, directory, metrics, log, clock });
+  const sync = createSync({
+    config: syncConfig(options.sync),
+    limits,
+    stores: createSyncStores({ primary: reads, replicas }),
+    bus,
+    directory,
+    metrics,
+    log,
+    clock,
+  });
   stack.use(sync);
   stack.use(api);
   const gateway = createGateway({

@@ -31,7 +31,7 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   await using stack = new AsyncDisposableStack();
   if (config.databaseUrl === undefined) print('Starting PostgreSQL …\n');
   const postgres = config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir: config.dataDir, log })) : undefined;
-  const connectionString = postgres?.connectionString ?? config.databaseUrl ?? '';
+  const connectionString = postgres?.socketConnectionString ?? postgres?.connectionString ?? config.databaseUrl ?? '';
   // Tokens of an earlier start are no longer those of this one: nobody shall read them meanwhile.
   await rm(join(config.dataDir, 'demo.json'), { force: true });
   await migrate(connectionString, { onProgress: (progress) => log.info({ migration: describeProgress(progress) }, 'migrating') });

@@ -9,7 +9,7 @@ app.disable('etag');
 let seq = 0;
 app.post('/v1/conversations/:conversationId/messages', express.json(), (request, response) => {
   seq += 1;
-  response.status(201).json({ conversationId: request.params['conversationId'], seq, createdAt: new Date().toISOString(), asSent: true });
+  response.status(201).json({ conversationId: request.params.conversationId, seq, createdAt: new Date().toISOString(), asSent: true });
 });
 
 const server = createServer(app);

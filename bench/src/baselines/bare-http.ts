@@ -5,7 +5,11 @@ import type { AddressInfo } from 'node:net';
 process.once('message', (page: string) => {
   const body = Buffer.from(page);
   const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length, 'cache-control': 'no-store' });
+    response.writeHead(200, {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': body.length,
+      'cache-control': 'no-store',
+    });
     response.end(body);
   });
   server.listen(0, '127.0.0.1', () => {

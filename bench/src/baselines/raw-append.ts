@@ -23,7 +23,12 @@ function input(conversationId: string, number: number, bodyBytes: number): Appen
 }
 
 /** What the database alone takes: `append_entries` called with full batches, two in flight, against hot or spread conversations. Appends per second. */
-export async function rawAppendRate(options: { conversations: number; batch: number; batches: number; bodyBytes: number }): Promise<number> {
+export async function rawAppendRate(options: {
+  conversations: number;
+  batch: number;
+  batches: number;
+  bodyBytes: number;
+}): Promise<number> {
   const dataDir = await mkdtemp(join(tmpdir(), 'nudge-bench-raw-'));
   const silent = () => undefined;
   const postgres = await startEmbeddedPostgres({ dataDir, log: { debug: silent, info: silent, warn: silent, error: silent } });
@@ -33,7 +38,17 @@ export async function rawAppendRate(options: { conversations: number; batch: num
     await createApp(pool, { id: APP, name: APP });
     const ids = Array.from({ length: options.conversations }, () => randomUUID());
     for (const id of ids) {
-      await createConversation(pool, { id, appId: APP, type: 'group', createdBy: 'sender', members: [], title: null, metadata: null, history: 'full', outboxId: randomUUID() });
+      await createConversation(pool, {
+        id,
+        appId: APP,
+        type: 'group',
+        createdBy: 'sender',
+        members: [],
+        title: null,
+        metadata: null,
+        history: 'full',
+        outboxId: randomUUID(),
+      });
     }
     let next = 0;
     const lane = async (batches: number) => {

@@ -50,7 +50,8 @@ export class LeanWebSocket {
       }
       self.#open = true;
       resolve(self);
-      self.#read(data.subarray(end + 4), events);
+      // The first frames may share the upgrade's chunk; whoever awaits the socket gets it before they are handed out.
+      queueMicrotask(() => self.#read(data.subarray(end + 4), events));
     });
     socket.on('error', (error) => {
       reject(error);

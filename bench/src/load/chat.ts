@@ -60,7 +60,9 @@ export class Chat {
     const chat = new Chat(cast);
     for (let first = 0; first < cast.places.length; first += CONNECT_AT_ONCE) {
       const some = cast.places.slice(first, first + CONNECT_AT_ONCE);
-      chat.#people.push(...(await Promise.all(some.map((place, offset) => connect(place, (delivery) => chat.#take(first + offset, delivery))))));
+      chat.#people.push(
+        ...(await Promise.all(some.map((place, offset) => connect(place, (delivery) => chat.#take(first + offset, delivery))))),
+      );
     }
     return chat;
   }
@@ -88,7 +90,10 @@ export class Chat {
         const text = `${id} `.padEnd(plan.bodyBytes, 'x');
         this.#sent.set(id, { dueAt: start + (next / plan.rate) * 1000, text, groupIndex, sender });
         expected += members.length - 1;
-        sends.push(this.#people[sender]?.send(groupIndex, id, text).catch((error: unknown) => void this.#problems.push(String(error))) ?? Promise.resolve());
+        sends.push(
+          this.#people[sender]?.send(groupIndex, id, text).catch((error: unknown) => void this.#problems.push(String(error))) ??
+            Promise.resolve(),
+        );
       }
       if (next < total) await delay(1);
     }
@@ -97,7 +102,14 @@ export class Chat {
     while (this.#delivered < expected && performance.now() < deadline) await delay(5);
     const seconds = (performance.now() - start) / 1000;
     this.#judge(expected);
-    return { sent: total, expected, delivered: this.#delivered, seconds, latency: this.#latencies.summary(), problems: this.#problems.slice(0, 20) };
+    return {
+      sent: total,
+      expected,
+      delivered: this.#delivered,
+      seconds,
+      latency: this.#latencies.summary(),
+      problems: this.#problems.slice(0, 20),
+    };
   }
 
   #take(person: number, { groupIndex, id, text }: Delivery): void {

@@ -72,7 +72,8 @@ export class Device implements Participant {
   #frame(text: string, welcome: PromiseWithResolvers<void>): void {
     if (text === '2') this.#socket?.send('3');
     else if (text[0] === '0') this.#socket?.send(`40${JSON.stringify({ token: this.#place.token, deviceId: 'bench' })}`);
-    else if (text.startsWith('42["notify"')) this.#notify(JSON.parse(text.slice(2)) as ['notify', { keys: [string, number][]; resync?: true }]);
+    else if (text.startsWith('42["notify"'))
+      this.#notify(JSON.parse(text.slice(2)) as ['notify', { keys: [string, number][]; resync?: true }]);
     else if (text.startsWith('42["welcome"')) welcome.resolve();
     else if (text.startsWith('44')) welcome.reject(new Error(text.slice(2, 200)));
     else if (text.startsWith('42["control"')) this.errors.push(text.slice(2, 200));
@@ -99,7 +100,8 @@ export class Device implements Participant {
     for (const effect of step.effects) {
       if (effect.type === 'pull') void this.#pull(log, effect.ticket, effect.after, effect.min);
       else if (effect.type === 'apply') this.#apply(log, effect.items);
-      else if (effect.type === 'wait') setTimeout(() => this.#carryOut(log, stepLog<WireEntry>(log.state, { type: 'retry', ticket: effect.ticket })), RETRY_MS);
+      else if (effect.type === 'wait')
+        setTimeout(() => this.#carryOut(log, stepLog<WireEntry>(log.state, { type: 'retry', ticket: effect.ticket })), RETRY_MS);
       else this.errors.push(`${log.conversationId}: ${JSON.stringify(effect)}`);
     }
   }

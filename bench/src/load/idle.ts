@@ -41,11 +41,12 @@ export async function openIdle(plan: IdlePlan): Promise<IdleResult> {
       };
       let socket: LeanWebSocket | undefined;
       try {
-        // The server's first frame can come in the same chunk as the upgrade, so it is answered once the socket is known.
-        const early: string[] = [];
-        const buffered = { ...events, text: (text: string) => void (socket === undefined ? early.push(text) : events.text(text)) };
-        socket = await LeanWebSocket.connect(plan.port, '/socket.io/?EIO=4&transport=websocket', buffered, `127.0.0.${1 + Math.floor(index / PER_ADDRESS)}`);
-        for (const text of early) events.text(text);
+        socket = await LeanWebSocket.connect(
+          plan.port,
+          '/socket.io/?EIO=4&transport=websocket',
+          events,
+          `127.0.0.${1 + Math.floor(index / PER_ADDRESS)}`,
+        );
         await welcome.promise;
         open.push(socket);
       } catch (error) {

@@ -1,5 +1,5 @@
-import type { Cast, ChatPlan, ChatResult } from './chat.ts';
 import type { CatchUpPlan, CatchUpResult } from './catch-up.ts';
+import type { Cast, ChatPlan, ChatResult } from './chat.ts';
 import type { IdlePlan, IdleResult } from './idle.ts';
 import type { PagesPlan, PagesResult } from './pages.ts';
 import type { SendsPlan, SendsResult } from './sends.ts';

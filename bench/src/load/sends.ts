@@ -31,7 +31,9 @@ export async function sendMany(plan: SendsPlan): Promise<SendsResult> {
         const id = conversationIds[turn % conversationIds.length] ?? '';
         const text = `${plan.tag}.${number} `.padEnd(plan.bodyBytes, 'x');
         const body = JSON.stringify({ clientMsgId: `${plan.tag}.${index}.${number}`, body: { text } });
-        const answer = await http.request('POST', `/v1/conversations/${id}/messages`, body).catch((error: unknown) => ({ status: 0, text: String(error) }));
+        const answer = await http
+          .request('POST', `/v1/conversations/${id}/messages`, body)
+          .catch((error: unknown) => ({ status: 0, text: String(error) }));
         if (answer.status !== 201) {
           problems.push(`${answer.status} ${answer.text.slice(0, 200)}`);
           continue;

@@ -12,8 +12,14 @@ export async function castGroups(server: NudgeServer, prefix: string, groups: nu
 
 /** The same cast for a baseline, which knows no users. */
 export function bareCast(port: number, groups: number, size: number): Cast {
-  const rooms = Array.from({ length: groups }, (_, group) => Array.from({ length: size }, (_unused, member) => ({ id: `u${group * size + member}`, token: '' })));
-  return cast(port, rooms, rooms.map(() => ''));
+  const rooms = Array.from({ length: groups }, (_, group) =>
+    Array.from({ length: size }, (_unused, member) => ({ id: `u${group * size + member}`, token: '' })),
+  );
+  return cast(
+    port,
+    rooms,
+    rooms.map(() => ''),
+  );
 }
 
 function cast(port: number, rooms: readonly (readonly BenchUser[])[], ids: readonly string[]): Cast {

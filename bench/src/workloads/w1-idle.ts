@@ -39,15 +39,30 @@ export const w1Idle: Workload = async ({ quick, progress }) => {
   progress(`${sockets} idle sockets, nudge`);
   await using server = await NudgeServer.start();
   const users = await server.users('idle', 1_000);
-  const nudge = await measure(server.port, server.pid, users.map(({ token }) => token), sockets);
+  const nudge = await measure(
+    server.port,
+    server.pid,
+    users.map(({ token }) => token),
+    sockets,
+  );
   const memoryRatio = round(nudge.kilobytes / bare.kilobytes, 2);
   const cpuRatio = round(nudge.connectCpu / bare.connectCpu, 2);
   const rows: Row[] = [
-    { workload: 'W1', what: 'bare socket.io', figures: { 'KB/socket': bare.kilobytes, 'CPU s/1000 connects': bare.connectCpu }, problems: bare.problems },
+    {
+      workload: 'W1',
+      what: 'bare socket.io',
+      figures: { 'KB/socket': bare.kilobytes, 'CPU s/1000 connects': bare.connectCpu },
+      problems: bare.problems,
+    },
     {
       workload: 'W1',
       what: `nudge, ${sockets} sockets`,
-      figures: { 'KB/socket': nudge.kilobytes, 'CPU s/1000 connects': nudge.connectCpu, 'memory x bare': memoryRatio, 'CPU x bare': cpuRatio },
+      figures: {
+        'KB/socket': nudge.kilobytes,
+        'CPU s/1000 connects': nudge.connectCpu,
+        'memory x bare': memoryRatio,
+        'CPU x bare': cpuRatio,
+      },
       goal: '<= 1.1x bare in both',
       met: memoryRatio <= 1.1 && cpuRatio <= 1.1,
       problems: nudge.problems,

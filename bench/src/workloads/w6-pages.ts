@@ -20,7 +20,14 @@ export const w6Pages: Workload = async ({ quick, progress }) => {
   await using load = new LoadProcess();
   progress(`a conversation of ${HISTORY} messages`);
   const senders = Array.from({ length: 20 }, () => ({ token: user.token, conversationIds: [id] }));
-  const filled = await load.run('sends', { port: server.port, senders, total: HISTORY, bodyBytes: BODY_BYTES, tag: 'fill', checkSeqs: true });
+  const filled = await load.run('sends', {
+    port: server.port,
+    senders,
+    total: HISTORY,
+    bodyBytes: BODY_BYTES,
+    tag: 'fill',
+    checkSeqs: true,
+  });
   const path = `/v1/sync/conversations/${id}/entries`;
   const http = new LeanHttp(server.port, user.token);
   const tail = `${path}?after=${HISTORY + 1 - PAGE}&min=${HISTORY + 1}&limit=${PAGE}`;
@@ -42,7 +49,10 @@ export const w6Pages: Workload = async ({ quick, progress }) => {
   })();
   rows.push({ workload: 'W6', what: bare.what, figures: { 'CPU s/1000 pages': bare.cost.both }, problems: bare.problems });
   const random = Array.from({ length: 200 }, (_, index) => `${path}?before=${PAGE + 2 + index * 9}&limit=${PAGE}`);
-  for (const [what, paths, goal] of [['tail cache', [tail], 1.5], ['random history', random, undefined]] as const) {
+  for (const [what, paths, goal] of [
+    ['tail cache', [tail], 1.5],
+    ['random history', random, undefined],
+  ] as const) {
     const { cost, problems } = await run(`nudge, ${what}`, server.pid, server.port, paths);
     const ratio = round(cost.both / bare.cost.both, 2);
     rows.push({

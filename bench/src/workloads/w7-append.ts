@@ -30,7 +30,12 @@ export const w7Append: Workload = async ({ quick, progress }) => {
     const before = cpuSeconds(server.pid);
     const result = await load.run('sends', plan);
     const cost = perThousand(spent(before, cpuSeconds(server.pid)), total);
-    rows.push({ workload: 'W7', what: 'bare Express POST', figures: { 'requests/s': round(total / result.seconds, 0), 'CPU s/1000': cost.both }, problems: result.problems });
+    rows.push({
+      workload: 'W7',
+      what: 'bare Express POST',
+      figures: { 'requests/s': round(total / result.seconds, 0), 'CPU s/1000': cost.both },
+      problems: result.problems,
+    });
     return cost.both;
   })();
 

@@ -1,5 +1,5 @@
-import { DEMO_USERS } from './seed-demo.ts';
 import type { DemoSession } from './demo-session.ts';
+import { DEMO_USERS } from './seed-demo.ts';
 
 /** A day: the demo page stays usable as long as somebody looks at it. */
 const TOKEN_SECONDS = 24 * 60 * 60;
@@ -11,7 +11,7 @@ async function post(url: string, key: string, body: unknown): Promise<Record<str
     body: JSON.stringify(body),
   });
   const answer = (await response.json()) as Record<string, unknown>;
-  if (!response.ok) throw new Error(`the demo could not be prepared: ${response.status} ${String(answer['code'])}`);
+  if (!response.ok) throw new Error(`the demo could not be prepared: ${response.status} ${String(answer.code)}`);
   return answer;
 }
 
@@ -19,7 +19,10 @@ async function post(url: string, key: string, body: unknown): Promise<Record<str
 export async function openDemo(url: string, serverKey: string): Promise<DemoSession> {
   await post(`${url}/v1/admin/users`, serverKey, { users: DEMO_USERS.map((id) => ({ id, displayName: id })) });
   const users = await Promise.all(
-    DEMO_USERS.map(async (id) => ({ id, token: String((await post(`${url}/v1/admin/users/${id}/tokens`, serverKey, { ttlSeconds: TOKEN_SECONDS }))['token']) })),
+    DEMO_USERS.map(async (id) => ({
+      id,
+      token: String((await post(`${url}/v1/admin/users/${id}/tokens`, serverKey, { ttlSeconds: TOKEN_SECONDS })).token),
+    })),
   );
   const [first] = users;
   const { conversation } = await post(`${url}/v1/conversations`, first?.token ?? '', { type: 'direct', members: [DEMO_USERS[1]] });

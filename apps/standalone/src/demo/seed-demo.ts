@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createApp, insertKey, loadKeys, type Pool, retireKey } from '@nudge/db';
 import { serverScopes } from '@nudge/api';
+import { createApp, insertKey, loadKeys, type Pool, retireKey } from '@nudge/db';
 import { newServerKey } from '@nudge/server-kit';
 
 /** The app that standalone brings along. */

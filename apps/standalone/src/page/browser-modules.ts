@@ -33,7 +33,10 @@ async function text(url: URL): Promise<string> {
 export async function readPageFiles(): Promise<ReadonlyMap<string, BrowserFile>> {
   const own = new URL('./public/', import.meta.url);
   const client = new URL('.', import.meta.resolve('@nudge/client'));
-  const socketIo = new URL('../dist/socket.io.esm.min.js', import.meta.resolve('socket.io-client/package.json').replace(/package\.json$/, 'dist/'));
+  const socketIo = new URL(
+    '../dist/socket.io.esm.min.js',
+    import.meta.resolve('socket.io-client/package.json').replace(/package\.json$/, 'dist/'),
+  );
   const files = new Map<string, BrowserFile>([
     ['/', { contentType: 'text/html; charset=utf-8', content: await text(new URL('index.html', own)) }],
     ['/demo/demo.css', { contentType: 'text/css; charset=utf-8', content: await text(new URL('demo.css', own)) }],

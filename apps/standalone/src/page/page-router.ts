@@ -12,7 +12,10 @@ export function pageRouter(files: ReadonlyMap<string, BrowserFile>, session: () 
   const router = express.Router({ caseSensitive: true, strict: true });
   for (const [path, { contentType, content }] of files) {
     router.get(path, (_request, response) => {
-      response.set('Content-Security-Policy', "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; frame-ancestors 'none'; img-src data:");
+      response.set(
+        'Content-Security-Policy',
+        "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; frame-ancestors 'none'; img-src data:",
+      );
       response.set('Content-Type', contentType).set('Cache-Control', 'no-cache').send(content);
     });
   }

@@ -35,7 +35,9 @@ export class Screen {
 
   /** Columns side by side, as wide as their widest cell. */
   columns(heads: readonly string[], rows: readonly (readonly string[])[]): void {
-    const widths = heads.map((head, index) => Math.max(head.length, ...rows.map((row) => stripVTControlCharacters(row[index] ?? '').length)));
+    const widths = heads.map((head, index) =>
+      Math.max(head.length, ...rows.map((row) => stripVTControlCharacters(row[index] ?? '').length)),
+    );
     const line = (cells: readonly string[]) => `  ${cells.map((cell, index) => cell.padEnd((widths[index] ?? 0) + 3)).join('')}`;
     this.#line(this.#style('underline', line(heads).trimEnd()));
     for (const row of rows) this.#line(line(row));

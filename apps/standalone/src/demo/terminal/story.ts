@@ -68,14 +68,16 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
     const rows = (histories[0] ?? []).map((_, index) =>
       histories.map((history) => {
         const entry = history[index];
-        return entry === undefined ? '' : `${entry.seq} ${entry.senderId}: ${String(entry.body?.['text'] ?? entry.type)}`;
+        return entry === undefined ? '' : `${entry.seq} ${entry.senderId}: ${String(entry.body?.text ?? entry.type)}`;
       }),
     );
     screen.columns(
       all.map(({ name }) => name),
       rows,
     );
-    const orders = new Set(histories.map((history) => JSON.stringify(history.map(({ seq, senderId, clientMsgId }) => [seq, senderId, clientMsgId]))));
+    const orders = new Set(
+      histories.map((history) => JSON.stringify(history.map(({ seq, senderId, clientMsgId }) => [seq, senderId, clientMsgId]))),
+    );
     const same = orders.size === 1;
     screen.chapter(same ? 'The same order on every device.' : 'THE ORDERS DIFFER.');
     return same;

@@ -1,4 +1,4 @@
-import { NudgeClient, type ClientEvents } from '@nudge/client';
+import { type ClientEvents, NudgeClient } from '@nudge/client';
 
 interface Demo {
   readonly conversationId: string;
@@ -28,7 +28,12 @@ class Pane {
     this.#root = part(copy, '.pane', HTMLElement);
     this.#conversationId = conversationId;
     this.#userId = user.id;
-    this.#client = new NudgeClient({ url: location.origin, token: user.token, deviceId: `page-${crypto.randomUUID().slice(0, 8)}`, clientName: 'demo page' });
+    this.#client = new NudgeClient({
+      url: location.origin,
+      token: user.token,
+      deviceId: `page-${crypto.randomUUID().slice(0, 8)}`,
+      clientName: 'demo page',
+    });
     part(this.#root, '.name', HTMLElement).textContent = user.id;
     this.#listen();
     this.#bind();
@@ -82,7 +87,7 @@ class Pane {
     item.classList.remove('pending');
     if (type === 'message') item.classList.toggle('own', senderId === this.#userId);
     else item.classList.add('system');
-    const text = type === 'message' ? String(body?.['text'] ?? '') : systemText(type, body);
+    const text = type === 'message' ? String(body?.text ?? '') : systemText(type, body);
     const mark = document.createElement('span');
     mark.className = 'seq';
     mark.textContent = String(seq);
@@ -124,7 +129,7 @@ class Pane {
     const clientMsgId = crypto.randomUUID();
     const item = document.createElement('li');
     item.className = 'own pending';
-    item.dataset['id'] = clientMsgId;
+    item.dataset.id = clientMsgId;
     item.textContent = text;
     const list = part(this.#root, '.messages', HTMLElement);
     list.append(item);
@@ -146,7 +151,7 @@ class Pane {
   }
 
   #show(state: string): void {
-    this.#root.dataset['state'] = state;
+    this.#root.dataset.state = state;
     part(this.#root, '.state', HTMLElement).textContent = state;
     part(this.#root, '.toggle', HTMLButtonElement).textContent = this.#online ? 'Go offline' : 'Come back';
   }
@@ -167,8 +172,8 @@ function short(log: string): string {
 }
 
 function systemText(type: string, body: Record<string, unknown> | null): string {
-  if (type === 'conversation.created') return `${String(body?.['by'])} started the conversation`;
-  return `${type} ${String(body?.['userId'] ?? '')}`;
+  if (type === 'conversation.created') return `${String(body?.by)} started the conversation`;
+  return `${type} ${String(body?.userId ?? '')}`;
 }
 
 const answer = await fetch('/demo/session.json');
