@@ -15,7 +15,7 @@ const HEIGHT = 360;
 const MARGIN = { left: 70, right: 150, top: 40, bottom: 50 };
 const COLOURS = ['#1769aa', '#c2410c', '#15803d', '#7e22ce'];
 
-const escape = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+const escapeText = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 
 /** A line plot as an SVG document. Both axes start at zero. */
 export function renderPlot(title: string, axes: { readonly x: string; readonly y: string }, series: readonly Series[]): string {
@@ -37,15 +37,15 @@ export function renderPlot(title: string, axes: { readonly x: string; readonly y
     const dots = points.map(({ x, y }) => `<circle cx="${px(x).toFixed(1)}" cy="${py(y).toFixed(1)}" r="3" fill="${colour}"/>`).join('');
     const legend = MARGIN.top + 18 * index;
     return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>${dots}
-<text x="${WIDTH - MARGIN.right + 12}" y="${legend}" fill="${colour}">${escape(name)}</text>`;
+<text x="${WIDTH - MARGIN.right + 12}" y="${legend}" fill="${colour}">${escapeText(name)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="11">
 <rect width="100%" height="100%" fill="#fff"/>
-<text x="${MARGIN.left}" y="22" font-size="14" font-weight="bold">${escape(title)}</text>
+<text x="${MARGIN.left}" y="22" font-size="14" font-weight="bold">${escapeText(title)}</text>
 ${grid.join('\n')}
 ${lines.join('\n')}
-<text x="${(WIDTH - MARGIN.right + MARGIN.left) / 2}" y="${HEIGHT - 10}" text-anchor="middle">${escape(axes.x)}</text>
-<text transform="translate(16,${HEIGHT / 2}) rotate(-90)" text-anchor="middle">${escape(axes.y)}</text>
+<text x="${(WIDTH - MARGIN.right + MARGIN.left) / 2}" y="${HEIGHT - 10}" text-anchor="middle">${escapeText(axes.x)}</text>
+<text transform="translate(16,${HEIGHT / 2}) rotate(-90)" text-anchor="middle">${escapeText(axes.y)}</text>
 </svg>
 `;
 }
