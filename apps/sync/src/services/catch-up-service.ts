@@ -91,13 +91,11 @@ export class CatchUpService {
       return plan === undefined ? [] : [{ log, place, plan, index }];
     });
     const pages = await this.#inGroups(tasks, patience, (source, asked) => this.#pages(source, query, asked, signal));
-    const deltas: LogDelta[] = places.map((place) => ({
-      kind: 'error',
-      error: place instanceof NudgeError ? place : new NudgeError('internal'),
-    }));
+    const answered = new Map<number, LogDelta>();
     tasks.forEach(({ index, plan, place }, i) => {
-      deltas[index] = toDelta(pages[i], plan, place);
+      answered.set(index, toDelta(pages[i] ?? unanswered(), plan, place));
     });
+    const deltas = places.map((place, index) => answered.get(index) ?? failure(place instanceof NudgeError ? place : unanswered()));
     throwIfAllFailed(deltas);
     return deltas;
   }
@@ -115,7 +113,7 @@ export class CatchUpService {
       if (present === undefined) groups.set(group, { source: pool, indices: [index] });
       else present.indices.push(index);
     });
-    const outcomes: (R | NudgeError)[] = items.map(() => new NudgeError('internal'));
+    const outcomes: (R | NudgeError | undefined)[] = items.map(() => undefined);
     await Promise.all(
       [...groups.values()].map(async ({ source, indices }) => {
         const own = indices.flatMap((index) => items[index] ?? []);
@@ -125,11 +123,11 @@ export class CatchUpService {
           return own.map(() => error);
         });
         indices.forEach((index, i) => {
-          outcomes[index] = results[i] ?? new NudgeError('internal');
+          outcomes[index] = results[i];
         });
       }),
     );
-    return outcomes;
+    return outcomes.map((outcome) => outcome ?? unanswered());
   }
 
   /** Where each log goes to and begins. A key's promise that a tail already keeps needs no question. */
@@ -150,7 +148,7 @@ export class CatchUpService {
         }
       });
     }
-    return places.map((place) => place ?? new NudgeError('internal'));
+    return places.map((place) => place ?? unanswered());
   }
 
   #placeFromTail({ appId, userId }: CatchUpQuery, { conversationId, after, min }: NamedLog): Place | undefined {
@@ -175,7 +173,7 @@ export class CatchUpService {
         }),
       );
     }
-    return pages.map((page) => page ?? new NudgeError('internal'));
+    return pages.map((page) => page ?? unanswered());
   }
 
   /** A page without entries needs no rows; the head it names was asked for just now. */
@@ -211,10 +209,19 @@ export class CatchUpService {
   }
 }
 
-function toDelta(page: Page | NudgeError | undefined, plan: PlannedPage, place: Place): LogDelta {
-  if (page === undefined || page instanceof NudgeError) return { kind: 'error', error: page ?? new NudgeError('internal') };
+function toDelta(page: Page | NudgeError, plan: PlannedPage, place: Place): LogDelta {
+  if (page instanceof NudgeError) return failure(page);
   if (!plan.tooLong) return { kind: 'page', page };
   return { kind: 'tooLong', page, snapshotSeq: plan.window.seq + plan.window.limit, oldestSeq: place.start };
+}
+
+function failure(error: NudgeError): LogDelta {
+  return { kind: 'error', error };
+}
+
+/** A fault of ours. Made only where it is needed: an error costs a stack trace, and a request names many logs. */
+function unanswered(): NudgeError {
+  return new NudgeError('internal', { detail: 'a log was left without an answer' });
 }
 
 /** Logs that failed alone are told one by one; a database that answers nobody is told as such. */
