@@ -1,7 +1,10 @@
 import pg from 'pg';
 
+/** What this package throws on purpose, as opposed to what it passes on. */
+export class DbError extends Error {}
+
 /** The database cannot answer now (down, starting, full, out of connections, cancelled). Retryable; a write's outcome is unknown. */
-export class DatabaseUnavailable extends Error {
+export class DatabaseUnavailable extends DbError {
   override readonly name = 'DatabaseUnavailable';
   /** The code under which an edge answers it. */
   readonly problemCode = 'database_unavailable';
@@ -13,7 +16,7 @@ export class DatabaseUnavailable extends Error {
 }
 
 /** A lock was not granted within `lock_timeout`: nothing was written. The caller may try again or isolate what it waits for. */
-export class LockTimeout extends Error {
+export class LockTimeout extends DbError {
   override readonly name = 'LockTimeout';
   /** The code under which an edge answers it. */
   readonly problemCode = 'overloaded';
@@ -24,7 +27,7 @@ export class LockTimeout extends Error {
 }
 
 /** PostgreSQL refused a value (SQLSTATE class 22, 23 or 54): nothing was written, and the same input will fail again. */
-export class DataError extends Error {
+export class DataError extends DbError {
   override readonly name = 'DataError';
   readonly code: string;
   constructor(code: string, cause: unknown) {
@@ -34,7 +37,7 @@ export class DataError extends Error {
 }
 
 /** Two transactions got in each other's way (40001, 40P01): nothing was written; the same call may succeed when repeated. */
-export class TransactionConflict extends Error {
+export class TransactionConflict extends DbError {
   override readonly name = 'TransactionConflict';
   /** The code under which an edge answers it. */
   readonly problemCode = 'overloaded';
@@ -70,17 +73,8 @@ export function classify(error: unknown): unknown {
     if (UNAVAILABLE_CLASSES.has(group) || state === READ_ONLY) return new DatabaseUnavailable(state, error);
     return error;
   }
-  if (!(error instanceof Error) || error instanceof TypeError || error instanceof RangeError || isOurs(error)) return error;
+  if (!(error instanceof Error) || error instanceof DbError || error instanceof TypeError || error instanceof RangeError) return error;
   // The driver itself has no codes: a lost connection and a full pool are plain errors, a socket failure carries an errno.
   const errno = 'code' in error && typeof error.code === 'string' ? error.code : null;
   return new DatabaseUnavailable(errno, error);
-}
-
-function isOurs(error: Error): boolean {
-  return (
-    error instanceof DatabaseUnavailable ||
-    error instanceof LockTimeout ||
-    error instanceof DataError ||
-    error instanceof TransactionConflict
-  );
 }

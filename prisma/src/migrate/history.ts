@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DbError } from '../errors.ts';
 
 /** One folder of `prisma/migrations`. */
 export interface Migration {
@@ -32,7 +33,7 @@ export interface Applied {
 }
 
 /** Why a history cannot be continued; the message states the remedy. */
-export class MigrationHistoryError extends Error {
+export class MigrationHistoryError extends DbError {
   override readonly name = 'MigrationHistoryError';
 }
 

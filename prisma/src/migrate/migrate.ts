@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { classify } from '../errors.ts';
+import { classify, DbError } from '../errors.ts';
 import { type Applied, type Migration, pending, readMigrations } from './history.ts';
 
 export type MigrationProgress =
@@ -112,7 +112,7 @@ async function applyOne(client: pg.Client, { name, sql, checksum }: Migration): 
 }
 
 /** One migration failed; its transaction ends with the connection, so the database stays at the migration before. */
-export class MigrationFailed extends Error {
+export class MigrationFailed extends DbError {
   override readonly name = 'MigrationFailed';
   readonly migration: string;
   constructor(migration: string, cause: unknown) {
