@@ -10,7 +10,16 @@ import { waitFor } from './wait-for.ts';
 const STOP = { fastMs: 5_000, immediateMs: 2_000 };
 
 /** Directories whose content a new standby must not inherit; it fetches the WAL by streaming. */
-const LEFT_EMPTY = new Set(['pg_dynshmem', 'pg_notify', 'pg_replslot', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans', 'pg_wal']);
+const LEFT_EMPTY = new Set([
+  'pg_dynshmem',
+  'pg_notify',
+  'pg_replslot',
+  'pg_serial',
+  'pg_snapshots',
+  'pg_stat_tmp',
+  'pg_subtrans',
+  'pg_wal',
+]);
 const LEFT_OUT = new Set(['postmaster.pid', 'postmaster.opts']);
 
 export interface Primary {
@@ -126,7 +135,8 @@ async function startReplica(options: ReplicaOptions, prepared: Prepared): Promis
     changed.port = String(port);
     return changed.href;
   };
-  const ask = <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) => query<T>(through(primary.adminConnectionString), sql, values);
+  const ask = <T extends pg.QueryResultRow>(sql: string, values: unknown[] = []) =>
+    query<T>(through(primary.adminConnectionString), sql, values);
   return {
     port,
     through,

@@ -29,5 +29,7 @@ test('a check that throws is asked again', async () => {
 test('gives up with what was waited for and what was seen last', async () => {
   const options = { timeoutMs: 5, intervalMs: 1 };
   await expect(waitFor('rain', () => null, options)).rejects.toThrow('waited 5 ms for rain; at last saw null');
-  await expect(waitFor('rain', () => Promise.reject(new Error('no clouds')), options)).rejects.toThrow('at last the check failed: no clouds');
+  await expect(waitFor('rain', () => Promise.reject(new Error('no clouds')), options)).rejects.toThrow(
+    'at last the check failed: no clouds',
+  );
 });

@@ -31,7 +31,8 @@ export async function waitFor<T>(
       thrown = error;
     }
     if (performance.now() >= deadline) {
-      const last = thrown === undefined ? `saw ${inspect(seen)}` : `the check failed: ${thrown instanceof Error ? thrown.message : inspect(thrown)}`;
+      const last =
+        thrown === undefined ? `saw ${inspect(seen)}` : `the check failed: ${thrown instanceof Error ? thrown.message : inspect(thrown)}`;
       throw new Error(`waited ${timeoutMs} ms for ${what}; at last ${last}`, { cause: thrown });
     }
     await delay(intervalMs);

@@ -31,7 +31,5 @@ export const conversationSchema = z
 export type Conversation = z.infer<typeof conversationSchema>;
 
 /** One current member. */
-export const memberSchema = z
-  .strictObject({ userId: userIdSchema, role: roleSchema, joinedSeq: seqSchema })
-  .meta({ id: 'Member' });
+export const memberSchema = z.strictObject({ userId: userIdSchema, role: roleSchema, joinedSeq: seqSchema }).meta({ id: 'Member' });
 export type Member = z.infer<typeof memberSchema>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { clientMsgIdSchema, senderIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
 import { conversationTypeSchema, historySchema, roleSchema } from './conversation.ts';
+import { clientMsgIdSchema, senderIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
 
 /** Kinds of entry written today. A client ignores the effect of a type it does not know, never its seq. */
 export const entryTypes = ['conversation.created', 'message', 'member.joined', 'member.left', 'member.updated'] as const;

@@ -30,4 +30,6 @@ export function parseLog(log: string): { kind: 'conversation' | 'feed' | 'app'; 
 
 export const logNameSchema = z.string().regex(/^[cua]\/.{1,64}$/);
 
-export const logKeySchema = z.tuple([logNameSchema, z.int().min(0)]).meta({ id: 'LogKey', example: ['c/019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e', 42] });
+export const logKeySchema = z
+  .tuple([logNameSchema, z.int().min(0)])
+  .meta({ id: 'LogKey', example: ['c/019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e', 42] });

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { errorCodes, type ErrorCode } from './errors.ts';
+import { type ErrorCode, errorCodes } from './errors.ts';
 import { heartbeatSchema } from './gateways.ts';
 import { conversationIdSchema, deviceIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
-import { logKeySchema } from './log-key.ts';
 import type { Limits } from './limits.ts';
+import { logKeySchema } from './log-key.ts';
 
 /** Path of the socket.io endpoint; the only transport is `websocket`. */
 export const SOCKET_PATH = '/socket.io';

@@ -69,9 +69,7 @@ export const headSchema = z
     /** Own membership; `hidden` marks a direct conversation its viewer left and that has been quiet since. */
     member: z.strictObject({ role: roleSchema, joinedSeq: seqSchema, hidden: z.boolean() }),
     /** Newest message, for a list. `excerpt` is the start of its text. */
-    lastMessage: z
-      .strictObject({ seq: seqSchema, senderId: senderIdSchema, createdAt: timestampSchema, excerpt: z.string() })
-      .nullable(),
+    lastMessage: z.strictObject({ seq: seqSchema, senderId: senderIdSchema, createdAt: timestampSchema, excerpt: z.string() }).nullable(),
     /** Membership version: a member list read at this version is current. */
     version: z.int(),
   })
@@ -117,4 +115,3 @@ export const syncAnswerSchema = z
   })
   .meta({ id: 'SyncAnswer' });
 export type SyncAnswer = z.infer<typeof syncAnswerSchema>;
-

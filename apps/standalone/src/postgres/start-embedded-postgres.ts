@@ -67,8 +67,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const cluster = await openCluster(dataDir, options);
     const { server, port } = await startSupervised(cluster, options);
     let stopped: Promise<void> | undefined;
+    const release = async () => {
+      try {
+        await server.stop(options.stopDeadlines ?? DEFAULT_DEADLINES);
+      } finally {
+        await lock[Symbol.asyncDispose]();
+      }
+    };
     const stop = () => {
-      stopped ??= server.stop(options.stopDeadlines ?? DEFAULT_DEADLINES).finally(() => lock[Symbol.asyncDispose]());
+      stopped ??= release();
       return stopped;
     };
     const { adminPassword, password } = cluster.credentials;

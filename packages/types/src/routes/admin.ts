@@ -25,7 +25,10 @@ export const adminRoutes = (limits: Limits) =>
             z.strictObject({
               id: userIdSchema,
               displayName: storableText(1, 128).nullish(),
-              avatarUrl: z.url({ protocol: /^https?$/ }).max(2_048).nullish(),
+              avatarUrl: z
+                .url({ protocol: /^https?$/ })
+                .max(2_048)
+                .nullish(),
               metadata: storableObject(limits.jsonDepth).nullish(),
             }),
           )
