@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { readConfig } from '@nudge/server-kit';
+import { defaultLimits, type LimitName, limitVariable } from '@nudge/types';
+import { describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
+import { refusedUpgrade } from './support/raw-socket.ts';
+import { refusedHandshake } from './support/socket.ts';
+import { range, useWorld } from './support/world.ts';
+
+/** Every bound as low as a test can have it. */
+const lowered = {
+  messageBodyBytes: 200,
+  metadataBytes: 50,
+  socketFrameBytes: 2_000,
+  httpBodyBytes: 2_000,
+  adminBodyBytes: 4_000,
+  jsonDepth: 6,
+  pageEntries: 5,
+  syncLogs: 2,
+  syncEntries: 6,
+  tooLongEntries: 4,
+  watchedConversations: 2,
+  watchedUsers: 2,
+  sessionsPerUser: 2,
+  membersPerRequest: 3,
+  adminMembersPerRequest: 4,
+  usersPerUpsert: 10,
+  conversationsPerUser: 4,
+  tokenLifetimeSeconds: 3_600,
+  writesPer10Seconds: 30,
+  readsPer10Seconds: 40,
+  marksPer10Seconds: 3,
+  socketEventsPer10Seconds: 10,
+  typingPer10Seconds: 3,
+} as const satisfies Partial<Record<LimitName, number>>;
+
+/** Bounds that only a load can reach, and where that is done. */
+const elsewhere: Partial<Record<LimitName, string>> = {
+  waitForMinMs: 'needs a replica that lags: the tests of the pull side',
+  pendingKeys: 'needs a paused socket: the tests of faults',
+  gatewaySockets: 'below, on a gateway of its own',
+  handshakesPerSecond: 'below, on a gateway of its own',
+  adminPer10Seconds: 'below, on a gateway of its own',
+  eventLoopDelayMs: 'needs a stalled process',
+  requestsInFlight: 'needs requests that do not end',
+  appendQueue: 'the tests of the write side',
+};
+
+const variables = (limits: Partial<Record<LimitName, number>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(limits).map(([name, value]) => [limitVariable(name as LimitName), String(value)]));
+
+const world = useWorld({ env: variables(lowered) });
+
+describe('limits', () => {
+  it('are all either lowered here or named with the place that does', () => {
+    expect([...Object.keys(lowered), ...Object.keys(elsewhere)].toSorted()).toEqual(Object.keys(defaultLimits).toSorted());
+  });
+
+  it.each(Object.keys(defaultLimits) as LimitName[])('%s is overridden by its variable', (name) => {
+    expect(readConfig({ [limitVariable(name)]: '12345' }).limits[name]).toBe(12_345);
+    for (const value of ['0', '-1', '1.5', 'many', '1e3']) {
+      expect(() => readConfig({ [limitVariable(name)]: value }), value).toThrow(limitVariable(name));
+    }
+  });
+
+  it('that do not exist are refused, with the nearest that does', () => {
+    expect(() => readConfig({ LIMIT_PAGE_ENTRY: '3' })).toThrow('LIMIT_PAGE_ENTRIES');
+  });
+
+  it('are explained where PROTOCOL.md says they are', async () => {
+    const text = await readFile(new URL('../../PROTOCOL.md', import.meta.url), 'utf8');
+    expect(text).toContain('packages/types/src/limits.ts');
+    expect(limitVariable('pageEntries')).toBe('LIMIT_PAGE_ENTRIES');
+  });
+});
+
+describe('an error about a limit names it', () => {
+  const send = async (body: unknown) => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    return world.http.call('sendMessage', { token: ann.token, params: { conversationId: id }, body: { clientMsgId: 'x', body } });
+  };
+
+  it('messageBodyBytes, httpBodyBytes, jsonDepth', async () => {
+    expect((await send({ text: 'x'.repeat(200) })).refused('too_large').detail).toContain('messageBodyBytes');
+    expect((await send({ text: 'x'.repeat(3_000) })).refused('too_large').detail).toContain('httpBodyBytes');
+    expect((await send({ a: [[[[[1]]]]] })).refused('invalid_request').detail).toContain('jsonDepth');
+    (await send({ a: [[[[1]]]] })).ok(201);
+  });
+
+  it('metadataBytes, membersPerRequest', async () => {
+    const [ann] = await world.people('ann');
+    const create = (body: object) => world.http.call('createConversation', { token: ann.token, body: { type: 'group', ...body } });
+    expect((await create({ metadata: { text: 'x'.repeat(50) } })).refused('too_large').detail).toContain('metadataBytes');
+    expect(JSON.stringify((await create({ members: ['a', 'b', 'c', 'd'] })).refused('invalid_request').issues)).toContain('3');
+  });
+
+  it('adminBodyBytes, adminMembersPerRequest, usersPerUpsert', async () => {
+    const admin = (name: 'upsertUsers' | 'adminCreateConversation', body: unknown) =>
+      world.http.call(name, { token: world.system.app.serverKey, body });
+    const users = (count: number, displayName: string) => ({ users: range(1, count).map((n) => ({ id: `u${n}`, displayName })) });
+    (await admin('upsertUsers', users(10, 'x'))).ok(200);
+    (await admin('upsertUsers', users(11, 'x'))).refused('invalid_request');
+    expect((await admin('upsertUsers', users(11, 'x'.repeat(500)))).refused('too_large').detail).toContain('adminBodyBytes');
+    const crowd = (count: number) => ({ type: 'group', createdBy: 'u1', members: range(2, count + 1).map((n) => `u${n}`) });
+    (await admin('adminCreateConversation', crowd(5))).refused('invalid_request');
+    (await admin('adminCreateConversation', crowd(4))).ok(201);
+  });
+
+  it('conversationsPerUser', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    for (const _ of range(1, 4)) await world.create(ann);
+    const again = await world.http.call('createConversation', { token: ann.token, body: { type: 'group' } });
+    expect(again.refused('invalid_request').detail).toContain('conversationsPerUser');
+    const { id } = await world.create(bob);
+    const put = await world.http.call('putMember', { token: bob.token, params: { conversationId: id, userId: ann.id } });
+    expect(put.refused('invalid_request').detail).toContain('conversationsPerUser');
+  });
+
+  it('pageEntries, syncLogs, syncEntries, tooLongEntries', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    await world.sendMany(ann, id, 7);
+    const { entries, more } = await world.entries(ann, id, { after: 0 });
+    expect([entries.length, more]).toEqual([5, true]);
+    (await world.http.call('listEntries', { token: ann.token, params: { conversationId: id }, query: { limit: 6 } })).refused(
+      'invalid_request',
+    );
+    (await world.http.call('sync', { token: ann.token, body: { limit: 7 } })).refused('invalid_request');
+    const three = Object.fromEntries(range(1, 3).map(() => [randomUUID(), { after: 0 }]));
+    expect(
+      JSON.stringify(
+        (await world.http.call('sync', { token: ann.token, body: { conversations: three } })).refused('invalid_request').issues,
+      ),
+    ).toContain('syncLogs');
+    expect((await world.sync(ann, { conversations: { [id]: { after: 3 } } })).conversations[id]).toHaveProperty('tooLong');
+    expect((await world.sync(ann, { conversations: { [id]: { after: 4 } } })).conversations[id]).not.toHaveProperty('tooLong');
+  });
+
+  it('tokenLifetimeSeconds', async () => {
+    const [ann] = await world.people('ann');
+    const mint = (ttlSeconds: number) =>
+      world.http.call('mintToken', { token: world.system.app.serverKey, params: { userId: ann.id }, body: { ttlSeconds } });
+    (await mint(3_601)).refused('invalid_request');
+    (await mint(3_600)).ok(201);
+  });
+
+  it('writesPer10Seconds, readsPer10Seconds, marksPer10Seconds, each counted alone', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    const until429 = async (call: () => Promise<{ readonly status: number; readonly text: string }>) => {
+      for (const n of range(1, 100)) {
+        const { status, text } = await call();
+        if (status === 429) return { n, text };
+      }
+      throw new Error('never refused');
+    };
+    const marks = await until429(() => world.http.call('markRead', { token: ann.token, params: { conversationId: id }, body: { seq: 1 } }));
+    // At least as many as the bound; a few more, since they come back bit by bit.
+    const within = (n: number, bound: number) => n > bound && n <= 2 * bound + 1;
+    expect([within(marks.n, 3), marks.text.includes('marksPer10Seconds')]).toEqual([true, true]);
+    const writes = await until429(() =>
+      world.http.call('sendMessage', { token: ann.token, params: { conversationId: id }, body: { clientMsgId: 'x', body: {} } }),
+    );
+    expect([within(writes.n + 1, 30), writes.text.includes('writesPer10Seconds')]).toEqual([true, true]);
+    const reads = await until429(() => world.http.call('getConversation', { token: ann.token, params: { conversationId: id } }));
+    expect([within(reads.n, 40), reads.text.includes('readsPer10Seconds')]).toEqual([true, true]);
+  });
+});
+
+describe('limits of a socket', () => {
+  it('sessionsPerUser', async () => {
+    const [ann] = await world.people('ann');
+    await world.device(ann, { deviceId: 'a' });
+    await world.device(ann, { deviceId: 'b' });
+    expect((await refusedHandshake(world.system.url, { token: ann.token, deviceId: 'c' })).code).toBe('too_many_sessions');
+  });
+
+  it('watchedConversations, watchedUsers, socketEventsPer10Seconds', async () => {
+    const [ann] = await world.people('ann');
+    const device = await world.device(ann);
+    await device.askRefused('invalid_request', 'watch', { conversationIds: range(1, 3).map(() => randomUUID()) });
+    await device.askRefused('invalid_request', 'presence.watch', { userIds: ['a', 'b', 'c'] });
+    for (const _ of range(1, 10)) await device.ask('presence.watch', { userIds: ['a', 'b'] });
+    await device.askRefused('rate_limited', 'presence.set', { status: 'away' });
+    expect(device.ended).toBeUndefined();
+  });
+
+  it('typingPer10Seconds: what is above it is dropped', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    const { id } = await world.create(ann, { members: [bob] });
+    const watcher = await world.device(bob);
+    const typist = await world.device(ann);
+    await watcher.ask('watch', { conversationIds: [id] });
+    await typist.ask('watch', { conversationIds: [id] });
+    const active = (n: number) => n % 2 === 1;
+    for (const n of range(1, 3)) {
+      typist.tell('typing', { conversationId: id, active: active(n) });
+      await waitFor(`typing ${n}`, () => watcher.heard('typing').length === n);
+    }
+    for (const n of range(4, 9)) typist.tell('typing', { conversationId: id, active: active(n) });
+    // Acknowledged after the typing was dealt with; what that relayed is in the watcher's pipe before the key.
+    await typist.ask('presence.set', { status: 'online' });
+    await watcher.reach(`c/${id}`, await world.send(ann, id));
+    expect(watcher.heard('typing')).toHaveLength(3);
+  });
+
+  it('socketFrameBytes: a bigger frame ends the connection', async () => {
+    const [ann] = await world.people('ann');
+    const device = await world.device(ann);
+    device.tell('presence.set', { status: 'x'.repeat(2_000) });
+    await device.cutOff();
+  });
+});
+
+describe('limits of a gateway', () => {
+  const busy = useWorld({ env: variables({ gatewaySockets: 3, handshakesPerSecond: 100, adminPer10Seconds: 20 }) });
+  const rushed = useWorld({ env: variables({ handshakesPerSecond: 2 }) });
+
+  it('gatewaySockets refuses with overloaded, to be tried again', async () => {
+    const people = await busy.people('a', 'b', 'c', 'd');
+    for (const person of people.slice(0, 3)) await busy.device(person);
+    const refusal = await refusedHandshake(busy.system.url, { token: people[3].token, deviceId: 'd' });
+    expect(refusal).toMatchObject({ code: 'overloaded', retryable: true });
+    expect(refusal.retryAfterMs).toBeGreaterThan(0);
+  });
+
+  it('handshakesPerSecond refuses softly first, and before the upgrade far above it', async () => {
+    const token = rushed.system.app.token('ann');
+    const knock = async () => {
+      const soft = refusedHandshake(rushed.system.url, { token, deviceId: 'd' }).then(({ code }) => code);
+      return soft.catch(() => 'in or refused before the upgrade');
+    };
+    const codes = await Promise.all(range(1, 12).map(knock));
+    expect(new Set(codes)).toContain('overloaded');
+    const hard = await Promise.allSettled(range(1, 12).map(() => refusedUpgrade(rushed.system.url)));
+    const refused = hard.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    expect(refused.length).toBeGreaterThan(0);
+    for (const { status, body, headers } of refused) {
+      expect(status).toBe(503);
+      expect(body).toMatchObject({ code: 'overloaded', retryable: true });
+      expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+  });
+
+  it('adminPer10Seconds is counted per server key', async () => {
+    const call = (key: string) => busy.http.call('mintToken', { token: key, params: { userId: 'nobody-here' }, body: {} });
+    const { app, otherApp } = busy.system;
+    const answers = [];
+    for (const _ of range(1, 21)) answers.push(await call(app.serverKey));
+    answers.at(-1)?.refused('rate_limited');
+    (await call(otherApp.serverKey)).refused('not_found');
+  });
+});
