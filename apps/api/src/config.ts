@@ -31,6 +31,7 @@ export interface ApiConfig {
   readonly version: string;
 }
 
+const defaultSweeper: SweeperConfig = { intervalMs: 1_000, ageMs: 5_000, rowTimeoutMs: 20_000 };
 const probe = { intervalMs: 25_000, timeoutMs: 20_000 };
 
 /** The defaults, all of one process at `publicUrl`. */
@@ -48,7 +49,7 @@ export function apiConfig(publicUrl: string, overrides: Partial<ApiConfig> = {})
     cachedMembers: 500_000,
     pace: defaultPace,
     outboxDelayMs: 100,
-    sweeper: { intervalMs: 1_000, ageMs: 5_000, rowTimeoutMs: 20_000 },
+    sweeper: defaultSweeper,
     version: '0.1.0',
     ...overrides,
   };
@@ -70,7 +71,6 @@ export function readApiConfig(env: Environment = process.env): ApiProcessConfig 
   const { databaseUrl } = config;
   if (databaseUrl === undefined) throw new ConfigError('DATABASE_URL', 'is required: the primary database');
   const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
-  const { sweeper } = apiConfig(publicUrl);
   const gatewayUrls = (env.GATEWAY_URLS ?? '')
     .split(',')
     .map((url) => url.trim())
@@ -80,13 +80,18 @@ export function readApiConfig(env: Environment = process.env): ApiProcessConfig 
     api: apiConfig(publicUrl, {
       ...(gatewayUrls.length === 0 ? {} : { gatewayUrls: gatewayUrls.map((url) => checkedUrl('GATEWAY_URLS', url)) }),
       ...(env.SYNC_URL ? { syncUrl: checkedUrl('SYNC_URL', env.SYNC_URL) } : {}),
-      sweeper: {
-        ...sweeper,
-        intervalMs: milliseconds(env, 'SWEEPER_INTERVAL_MS', sweeper.intervalMs),
-        ageMs: milliseconds(env, 'SWEEPER_AGE_MS', sweeper.ageMs),
-      },
+      sweeper: readSweeperConfig(env),
     }),
     failpoint: readFailpoint(env),
+  };
+}
+
+/** `SWEEPER_INTERVAL_MS` and `SWEEPER_AGE_MS`. */
+export function readSweeperConfig(env: Environment): SweeperConfig {
+  return {
+    ...defaultSweeper,
+    intervalMs: milliseconds(env, 'SWEEPER_INTERVAL_MS', defaultSweeper.intervalMs),
+    ageMs: milliseconds(env, 'SWEEPER_AGE_MS', defaultSweeper.ageMs),
   };
 }
 

@@ -88,6 +88,9 @@ function batcherOn(
     classify: (error) => (error instanceof DataError ? 'data' : error instanceof LockError ? 'lock' : 'other'),
     maxBatch: 8,
     maxInFlight: 2,
+    worthwhile: 1,
+    patienceMs: Number.POSITIVE_INFINITY,
+    now: () => 0,
     capacity: 1_000,
     maxTimeouts: 3,
     defer: (fn) => deferred.push(fn),
@@ -129,69 +132,76 @@ describe('the batcher, driven with anything', () => {
 
   it('answers every input once, keeps the order of each conversation, never has a conversation in two calls', async () => {
     await fc.assert(
-      fc.asyncProperty(inputs, locks, fc.nat({ max: 2 }), fc.nat(), async (script, locked, lost, seed) => {
-        const database = new Script();
-        database.lost = lost;
-        for (const [conversation, times] of Object.entries(locked)) database.locked.set(conversation, times);
-        const { batcher, turn } = batcherOn(database);
-        const outcomes = new Map<number, string[]>();
-        const added: Input[] = [];
-        const answerOne = (which: number): void => {
-          const [call] = database.calls.splice(which % Math.max(1, database.calls.length), 1);
-          call?.answer();
-        };
-        for (const [n, step] of script.entries()) {
-          if (step.before === 'answer') answerOne(step.which);
-          if (step.before === 'turn') turn();
-          await settle();
-          const input: Input = {
-            n,
-            app: step.app,
-            conversation: `${step.app}${step.place}`,
-            kind: step.kind,
-            name: `${step.name}`,
+      fc.asyncProperty(
+        inputs,
+        locks,
+        fc.nat({ max: 2 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 9 }),
+        async (script, locked, lost, seed, worthwhile) => {
+          const database = new Script();
+          database.lost = lost;
+          for (const [conversation, times] of Object.entries(locked)) database.locked.set(conversation, times);
+          const { batcher, turn } = batcherOn(database, { worthwhile });
+          const outcomes = new Map<number, string[]>();
+          const added: Input[] = [];
+          const answerOne = (which: number): void => {
+            const [call] = database.calls.splice(which % Math.max(1, database.calls.length), 1);
+            call?.answer();
           };
-          added.push(input);
-          outcomes.set(n, []);
-          batcher.add(input).then(
-            (result) => outcomes.get(n)?.push(result),
-            (error: unknown) => outcomes.get(n)?.push(error instanceof NudgeError ? error.code : (error as Error).constructor.name),
-          );
-        }
-        const idle = batcher.idle();
-        for (let rounds = 0; batcher.unanswered > 0; rounds += 1) {
-          expect(rounds).toBeLessThan(5_000);
-          turn();
-          answerOne(seed + rounds);
-          await settle();
-        }
-        await idle;
+          for (const [n, step] of script.entries()) {
+            if (step.before === 'answer') answerOne(step.which);
+            if (step.before === 'turn') turn();
+            await settle();
+            const input: Input = {
+              n,
+              app: step.app,
+              conversation: `${step.app}${step.place}`,
+              kind: step.kind,
+              name: `${step.name}`,
+            };
+            added.push(input);
+            outcomes.set(n, []);
+            batcher.add(input).then(
+              (result) => outcomes.get(n)?.push(result),
+              (error: unknown) => outcomes.get(n)?.push(error instanceof NudgeError ? error.code : (error as Error).constructor.name),
+            );
+          }
+          const idle = batcher.idle();
+          for (let rounds = 0; batcher.unanswered > 0; rounds += 1) {
+            expect(rounds).toBeLessThan(5_000);
+            turn();
+            answerOne(seed + rounds);
+            await settle();
+          }
+          await idle;
 
-        for (const input of added) {
-          const outcome = outcomes.get(input.n);
-          expect(outcome).toHaveLength(1);
-          const allowed = [
-            `done ${input.n}`,
-            'overloaded',
-            ...(lost > 0 ? ['Lost'] : []),
-            ...(input.kind === 'poison' ? ['DataError'] : []),
-          ];
-          expect(allowed).toContain(outcome?.[0]);
-          if (Object.keys(locked).length === 0) expect(outcome?.[0]).not.toBe('overloaded');
-          if (!Object.keys(locked).includes(input.conversation)) expect(outcome?.[0]).not.toBe('overloaded');
-        }
-        const firstOfName = (input: Input): boolean =>
-          added.find((other) => other.conversation === input.conversation && other.name === input.name) === input;
-        for (const conversation of new Set(added.map((input) => input.conversation))) {
-          const order = database.applied
-            .filter((input) => input.conversation === conversation && firstOfName(input))
-            .map((input) => input.n);
-          expect(order).toEqual([...order].sort((a, b) => a - b));
-        }
-        expect(database.overlaps).toEqual([]);
-        expect(database.misplaced).toEqual([]);
-        expect(database.mostInFlight).toBeLessThanOrEqual(Object.keys(locked).length === 0 ? 2 : 4);
-      }),
+          for (const input of added) {
+            const outcome = outcomes.get(input.n);
+            expect(outcome).toHaveLength(1);
+            const allowed = [
+              `done ${input.n}`,
+              'overloaded',
+              ...(lost > 0 ? ['Lost'] : []),
+              ...(input.kind === 'poison' ? ['DataError'] : []),
+            ];
+            expect(allowed).toContain(outcome?.[0]);
+            if (Object.keys(locked).length === 0) expect(outcome?.[0]).not.toBe('overloaded');
+            if (!Object.keys(locked).includes(input.conversation)) expect(outcome?.[0]).not.toBe('overloaded');
+          }
+          const firstOfName = (input: Input): boolean =>
+            added.find((other) => other.conversation === input.conversation && other.name === input.name) === input;
+          for (const conversation of new Set(added.map((input) => input.conversation))) {
+            const order = database.applied
+              .filter((input) => input.conversation === conversation && firstOfName(input))
+              .map((input) => input.n);
+            expect(order).toEqual([...order].sort((a, b) => a - b));
+          }
+          expect(database.overlaps).toEqual([]);
+          expect(database.misplaced).toEqual([]);
+          expect(database.mostInFlight).toBeLessThanOrEqual(Object.keys(locked).length === 0 ? 2 : 4);
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -214,6 +224,35 @@ describe('the batcher', () => {
     expect(database.calls.map((call) => call.inputs.map((input) => input.n))).toEqual([[4, 5]]);
     database.calls[0]?.answer();
     expect(await Promise.all(answers)).toEqual(['done 1', 'done 2', 'done 3', 'done 4', 'done 5']);
+  });
+
+  it('begins a call beside another only for enough inputs, or when the other takes long', () => {
+    const database = new Script();
+    let now = 0;
+    const { batcher, turn } = batcherOn(database, { worthwhile: 4, patienceMs: 25, now: () => now });
+    const add = (from: number, to: number): void => {
+      for (let n = from; n <= to; n += 1) batcher.add(plain(n, `c${n}`)).catch(() => undefined);
+      turn();
+    };
+    const calls = (): number[] => database.calls.map((call) => call.inputs.length);
+    add(1, 1);
+    add(2, 4);
+    expect(calls()).toEqual([1]);
+    add(5, 5);
+    expect(calls()).toEqual([1, 4]);
+
+    const slow = new Script();
+    const beside = batcherOn(slow, { worthwhile: 4, patienceMs: 25, now: () => now });
+    void beside.batcher.add(plain(1, 'a'));
+    beside.turn();
+    now = 24;
+    void beside.batcher.add(plain(2, 'b'));
+    beside.turn();
+    expect(slow.calls).toHaveLength(1);
+    now = 25;
+    void beside.batcher.add(plain(3, 'c'));
+    beside.turn();
+    expect(slow.calls.map((call) => call.inputs.length)).toEqual([1, 2]);
   });
 
   it('takes from apps and conversations in turn, so that a busy one leaves room for the others', () => {

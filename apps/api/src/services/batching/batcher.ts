@@ -20,6 +20,12 @@ export interface BatcherOptions<Input, Result> {
   maxBatch: number;
   /** Calls in flight, those of conversations in quarantine aside (at most one suspect and one convicted). */
   maxInFlight: number;
+  /** Inputs that must be waiting for a call to begin beside another. */
+  worthwhile: number;
+  /** Age of the last call, ms, from which one begins beside it for fewer. */
+  patienceMs: number;
+  /** A clock that only goes forward, ms. */
+  now(): number;
   /** Inputs that wait or are in flight; one more is refused with `overloaded`. */
   capacity: number;
   /** Calls of its own in which an input may wait for a lock in vain before it is refused with `overloaded`. */
@@ -41,6 +47,7 @@ export class Batcher<Input, Result> {
   readonly #quarantine = new Quarantine<Input, Result>();
   readonly #isolatedBusy = { suspect: false, convicted: false };
   #inFlight = 0;
+  #lastCallAt = 0;
   #unanswered = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -96,9 +103,10 @@ export class Batcher<Input, Result> {
   }
 
   #pump(): void {
-    const { maxBatch, maxInFlight } = this.#options;
-    while (this.#inFlight < maxInFlight && this.#queue.ready) {
+    const { maxBatch } = this.#options;
+    while (this.#queue.ready > 0 && this.#mayCall()) {
       this.#inFlight += 1;
+      this.#lastCallAt = this.#options.now();
       void this.#runBatch(this.#queue.take(maxBatch));
     }
     for (const standing of ['suspect', 'convicted'] as const) {
@@ -111,6 +119,17 @@ export class Batcher<Input, Result> {
         this.#pump();
       });
     }
+  }
+
+  /**
+   * Few large calls cost less than many small ones, so beside a call in flight the next one waits until it is worth it, or until
+   * the one in flight takes so long that waiting for it would cost more. Whoever arrives asks again; no timer does.
+   */
+  #mayCall(): boolean {
+    const { maxInFlight, worthwhile, patienceMs, now } = this.#options;
+    if (this.#inFlight === 0) return true;
+    if (this.#inFlight >= maxInFlight) return false;
+    return this.#queue.ready >= worthwhile || now() - this.#lastCallAt >= patienceMs;
   }
 
   async #runBatch(batch: Ticket<Input, Result>[]): Promise<void> {

@@ -18,10 +18,11 @@ export class FairQueue<Input, Result> {
   readonly #lanes = new Map<string, Lane<Input, Result>>();
   readonly #apps = new Map<string, ReadyApp<Input, Result>>();
   readonly #turns = new Fifo<ReadyApp<Input, Result>>();
+  #ready = 0;
 
-  /** Whether a batch taken now would hold anything. */
-  get ready(): boolean {
-    return this.#turns.length > 0;
+  /** Tickets that a batch could take now: those whose conversation is not held. */
+  get ready(): number {
+    return this.#ready;
   }
 
   push(ticket: Ticket<Input, Result>): void {
@@ -31,7 +32,9 @@ export class FairQueue<Input, Result> {
       this.#lanes.set(ticket.conversationId, lane);
     }
     lane.tickets.push(ticket);
-    if (!lane.held && lane.tickets.length === 1) this.#makeReady(lane);
+    if (lane.held) return;
+    if (lane.tickets.length === 1) this.#makeReady(lane);
+    else this.#ready += 1;
   }
 
   /** Puts tickets of one held conversation back in front of those that wait. */
@@ -93,12 +96,14 @@ export class FairQueue<Input, Result> {
       this.#turns.push(app);
     }
     app.lanes.push(lane);
+    this.#ready += lane.tickets.length;
   }
 
   #nextLane(): Lane<Input, Result> | undefined {
     const app = this.#turns.shift();
     const lane = app?.lanes.shift();
-    if (app === undefined) return undefined;
+    if (app === undefined || lane === undefined) return undefined;
+    this.#ready -= lane.tickets.length;
     if (app.lanes.length > 0) this.#turns.push(app);
     else this.#apps.delete(app.appId);
     return lane;
