@@ -16,6 +16,7 @@ import { CatchUpService } from './services/catch-up-service.ts';
 import { EntriesService } from './services/entries-service.ts';
 import { HeadsService } from './services/heads-service.ts';
 import { PageReader, type Source } from './services/page-reader.ts';
+import { Prefetcher } from './services/prefetcher.ts';
 import { Replicas } from './services/replicas.ts';
 import { Standings } from './services/standings.ts';
 import { SyncService } from './services/sync-service.ts';
@@ -56,6 +57,7 @@ export function createSync(deps: SyncDeps): Sync {
     ticks,
     totalBytes: config.cacheBytes,
     tail: { entries: config.tailEntries, bytes: config.tailBytes, membershipTrustMs: config.membershipTrustMs },
+    onKey: (tail, seq) => prefetcher.hear(tail, seq),
     onDeaf: (cause) => log.warn({ err: cause }, 'a conversation is served uncached: its control topic could not be subscribed'),
   });
   const router = sourceRouter(stores.router, clock, config.replicaRestMs);
@@ -69,6 +71,7 @@ export function createSync(deps: SyncDeps): Sync {
   });
   const standings = new Standings({ clock, ticks, cache, pairsPerStatement: limits.syncLogs });
   const refresher = new TailRefresher(reader, limits.pageEntries);
+  const prefetcher = new Prefetcher({ router, refresher, ticks });
   const waitMs = limits.waitForMinMs;
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs });
   const catchUp = new CatchUpService({

@@ -73,6 +73,27 @@ test('everyone who follows the same key shares one statement', async () => {
   expect(it.primary.pages.slice(before)).toEqual([1]);
 });
 
+test('a key is read ahead of the pulls it causes, once for each time the tail was pulled from', async () => {
+  const it = setUp();
+  await warmUp(it);
+  await Promise.all(USERS.map((user) => it.pull(5, 6, user)));
+  const before = it.primary.pages.length;
+  const seq = it.truth.append('c');
+  await it.reader.key('app', 'c', seq);
+  await until(() => it.reader.cache.get('c')?.head === seq);
+  const pages = await Promise.all(USERS.map((user) => it.pull(seq - 1, seq, user)));
+  expect(it.primary.pages.slice(before)).toEqual([1]);
+  expect(new Set(pages.map((page) => page.whole)).size).toBe(1);
+
+  await it.reader.key('app', 'c', it.truth.append('c'));
+  await until(() => it.reader.cache.get('c')?.head === seq + 1);
+  for (let i = 0; i < 5; i += 1) await it.reader.key('app', 'c', it.truth.append('c'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(it.primary.pages.slice(before)).toEqual([1, 1]);
+  expect((await it.pull(seq, seq + 6)).count).toBe(6);
+  expect(it.primary.pages.slice(before)).toEqual([1, 1, 1]);
+});
+
 test('memberships that are not known are asked together', async () => {
   const it = setUp();
   await warmUp(it);

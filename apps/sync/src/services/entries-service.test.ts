@@ -16,7 +16,7 @@ const CONVERSATIONS = ['c1', 'c2'];
 type Command =
   | { readonly do: 'append'; readonly c: string; readonly times: number }
   | { readonly do: 'leave' | 'join'; readonly c: string; readonly user: string }
-  | { readonly do: 'control'; readonly c: string }
+  | { readonly do: 'control' | 'key'; readonly c: string }
   | { readonly do: 'interrupt' | 'replicate' }
   | { readonly do: 'advance'; readonly ms: number }
   | { readonly do: 'release'; readonly times: number }
@@ -35,7 +35,7 @@ const user = fc.constantFrom(...USERS);
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('append' as const), c, times: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'join' as const), c, user }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('control' as const), c }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('control' as const, 'key' as const), c }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('interrupt' as const, 'replicate' as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(1, 100, 4000) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('release' as const), times: fc.integer({ min: 1, max: 6 }) }) },
@@ -157,6 +157,7 @@ async function play(
     else if (step.do === 'leave' && truth.isMember(step.c, step.user)) truth.leave(step.c, step.user);
     else if (step.do === 'join' && !truth.isMember(step.c, step.user)) truth.join(step.c, step.user);
     else if (step.do === 'control') await reader.control(APP, step.c, truth.memberVersion(step.c), truth.head(step.c));
+    else if (step.do === 'key') await reader.key(APP, step.c, truth.head(step.c));
     else if (step.do === 'interrupt') reader.bus.interrupt();
     else if (step.do === 'replicate') for (const replica of replicas) replica.catchUp(truth);
     else if (step.do === 'advance') clock.advance(step.ms);

@@ -1,4 +1,5 @@
 import { type Bus, type BusMessage, conversationTopic } from '@nudge/server-kit';
+import { conversationLog } from '@nudge/types';
 import type { ConversationState } from '../store/pull-store.ts';
 import { Tail, type TailLimits } from './tail.ts';
 import type { Ticks } from './ticks.ts';
@@ -9,6 +10,8 @@ export interface TailCacheOptions {
   readonly ticks: Ticks;
   readonly tail: TailLimits;
   readonly totalBytes: number;
+  /** Told of keys: the log of a held conversation has reached a seq. */
+  readonly onKey: (tail: Tail, seq: number) => void;
   /** Told when a control topic could not be subscribed: the conversation is then served uncached. */
   readonly onDeaf: (cause: unknown) => void;
 }
@@ -85,10 +88,13 @@ export class TailCache implements AsyncDisposable {
   }
 
   async #listen(slot: Slot): Promise<void> {
-    const { bus, ticks, onDeaf } = this.#options;
+    const { bus, ticks, onKey, onDeaf } = this.#options;
     const { id, appId } = slot.tail;
+    const log = conversationLog(id);
     const onMessage = (message: BusMessage): void => {
-      if (message.kind === 'control' && message.conversationId === id) slot.tail.drop(message.memberVersion, ticks.now());
+      if (message.kind === 'key') {
+        if (message.log === log) onKey(slot.tail, message.seq);
+      } else if (message.conversationId === id) slot.tail.drop(message.memberVersion, ticks.now());
     };
     try {
       const unsubscribe = await bus.subscribe(conversationTopic(appId, id), onMessage);

@@ -44,6 +44,8 @@ export class Tail {
   #bytes = BASE_BYTES;
   /** Second chance of the cache's eviction: set by use, cleared by a passing sweep. */
   used = true;
+  /** Whether a page was answered from here since the last prefetch. */
+  wanted = false;
 
   /** @param resized is told by how much {@link bytes} changed */
   constructor(id: string, state: ConversationState, limits: TailLimits, resized: (by: number) => void) {
@@ -105,6 +107,7 @@ export class Tail {
 
   /** The finished page, or `undefined` when the run does not hold it. The same object for everyone who asks for the same. */
   page(window: Window, start: number, epoch: number): Page | undefined {
+    this.wanted = true;
     for (const memo of this.#memos) {
       const { seq, limit, kind } = memo.window;
       if (seq === window.seq && limit === window.limit && kind === window.kind && memo.start === start && memo.epoch === epoch)

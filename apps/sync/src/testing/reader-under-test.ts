@@ -1,6 +1,8 @@
 import { type Clock, constantRouter, conversationTopic, MemoryBus } from '@nudge/server-kit';
+import { conversationLog } from '@nudge/types';
 import { EntriesService } from '../services/entries-service.ts';
 import { PageReader, type Source } from '../services/page-reader.ts';
+import { Prefetcher } from '../services/prefetcher.ts';
 import { Replicas } from '../services/replicas.ts';
 import { Standings } from '../services/standings.ts';
 import { TailCache } from '../services/tail-cache.ts';
@@ -21,7 +23,14 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
   const ticks = new Ticks();
   const replicaFailures: unknown[] = [];
   const tail = { entries: limits.tailEntries ?? 8, bytes: 4096, membershipTrustMs: 5000 };
-  const cache = new TailCache({ bus, ticks, tail, totalBytes: limits.totalBytes ?? 1_000_000, onDeaf: () => undefined });
+  const cache = new TailCache({
+    bus,
+    ticks,
+    tail,
+    totalBytes: limits.totalBytes ?? 1_000_000,
+    onKey: (held, seq) => prefetcher.hear(held, seq),
+    onDeaf: () => undefined,
+  });
   const source: Source = { primary, replicas: new Replicas(replicas, clock, 5000) };
   const reader = new PageReader({
     clock,
@@ -34,9 +43,12 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
   const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 100 });
   const refresher = new TailRefresher(reader, limits.pageEntries ?? 50);
   const router = constantRouter(source);
+  const prefetcher = new Prefetcher({ router, refresher, ticks });
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs: 2000 });
   const control = (appId: string, conversationId: string, memberVersion: number, head: number): Promise<void> =>
     bus.publish([{ topic: conversationTopic(appId, conversationId), message: { kind: 'control', conversationId, memberVersion, head } }]);
+  const key = (appId: string, conversationId: string, seq: number): Promise<void> =>
+    bus.publish([{ topic: conversationTopic(appId, conversationId), message: { kind: 'key', log: conversationLog(conversationId), seq } }]);
   const dispose = async (): Promise<void> => {
     await cache[Symbol.asyncDispose]();
     await bus[Symbol.asyncDispose]();
@@ -52,6 +64,7 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
     entries,
     ticks,
     control,
+    key,
     replicaFailures,
     [Symbol.asyncDispose]: dispose,
   };
