@@ -1,0 +1,188 @@
+import type { Conversation, Problem, RouteName } from '@nudge/types';
+import { createRoutes, defaultLimits } from '@nudge/types';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Request } from '../protocol/support/http.ts';
+import { type Person, useWorld } from '../protocol/support/world.ts';
+
+/** Two apps with the same user ids: everything here happens as `alice` of the second, against what `alice` and `bob` of the first have. */
+const world = useWorld();
+
+interface Tenant {
+  readonly alice: Person;
+  readonly bob: Person;
+  readonly conversation: Conversation;
+  readonly direct: Conversation;
+}
+
+/** A conversation id that no app has. */
+const missing = '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e';
+const secret = 'first tenant only';
+
+let first: Tenant;
+let second: Tenant;
+
+async function furnish(app: typeof world.system.app, text: string): Promise<Tenant> {
+  const [alice, bob] = await world.peopleOf(app, ['alice', 'bob']);
+  if (alice === undefined || bob === undefined) throw new Error('no users');
+  const conversation = await world.create(alice, { members: [bob], title: text, key: 'team' });
+  const direct = await world.create(alice, { type: 'direct', members: [bob] });
+  await world.send(alice, conversation.id, text);
+  await world.send(bob, direct.id, text);
+  // Its pages and memberships are warm in every cache.
+  await world.entries(alice, conversation.id);
+  await world.entries(bob, direct.id);
+  return { alice, bob, conversation, direct };
+}
+
+beforeAll(async () => {
+  first = await furnish(world.system.app, secret);
+  second = await furnish(world.system.otherApp, 'second tenant');
+});
+
+/** Asks the same about the first app's conversation and about one that does not exist: the answers must not differ. */
+async function bothMissing<Name extends RouteName>(name: Name, request: Request): Promise<void> {
+  const problems: Problem[] = [];
+  for (const conversationId of [first.conversation.id, first.direct.id, missing]) {
+    const answer = await world.http.call(name, { token: second.alice.token, ...request, params: { ...request.params, conversationId } });
+    problems.push(answer.refused('not_found'));
+  }
+  for (const problem of problems) expect({ ...problem, requestId: '' }).toEqual({ ...problems[0], requestId: '' });
+}
+
+const asSecond = <Name extends RouteName>(name: Name, request: Request = {}) =>
+  world.http.call(name, { token: second.alice.token, ...request });
+
+/** What each route must hold to. A route without a case does not compile. */
+const cases: Record<RouteName, () => Promise<void>> = {
+  async createConversation() {
+    // The same creator and key, the same pair: another conversation.
+    const keyed = (await asSecond('createConversation', { body: { type: 'group', key: 'team' } })).ok(200).conversation;
+    expect(keyed).toEqual((await asSecond('getConversation', { params: { conversationId: second.conversation.id } })).ok().conversation);
+    const direct = (await asSecond('createConversation', { body: { type: 'direct', members: ['bob'] } })).ok(200).conversation;
+    expect(direct.id).toBe(second.direct.id);
+    expect(new Set([first.conversation.id, second.conversation.id, first.direct.id, second.direct.id]).size).toBe(4);
+    // A user of the first app alone is unknown here.
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    (await asSecond('createConversation', { body: { type: 'group', members: ['only-in-first'] } })).refused('user_unknown');
+  },
+  getConversation: () => bothMissing('getConversation', {}),
+  listMembers: () => bothMissing('listMembers', {}),
+  async putMember() {
+    await bothMissing('putMember', { params: { userId: 'alice' } });
+    await bothMissing('putMember', { params: { userId: 'bob' }, body: { role: 'owner' } });
+    const params = { conversationId: second.conversation.id, userId: 'only-in-first' };
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    (await asSecond('putMember', { params })).refused('user_unknown');
+  },
+  async removeMember() {
+    await bothMissing('removeMember', { params: { userId: 'me' } });
+    await bothMissing('removeMember', { params: { userId: 'alice' } });
+    await bothMissing('removeMember', { params: { userId: 'bob' } });
+  },
+  sendMessage: () => bothMissing('sendMessage', { body: { clientMsgId: 'x', body: { text: 'intruder' } } }),
+  markRead: () => bothMissing('markRead', { body: { seq: 2 } }),
+  async listGateways() {
+    const mine = (await asSecond('listGateways')).ok();
+    expect(mine).toEqual((await world.http.call('listGateways', { token: first.alice.token })).ok());
+    expect(JSON.stringify(mine)).not.toMatch(/"one"|"two"/);
+  },
+  async upsertUsers() {
+    const body = { users: [{ id: 'alice', displayName: 'Second Alice', metadata: { of: 'two' } }] };
+    (await world.http.call('upsertUsers', { token: world.system.otherApp.serverKey, body })).ok(200);
+    const rows = await world.system.database.query<{ app_id: string; display_name: string | null }>(
+      `select app_id, display_name from chat_user where id = 'alice' order by app_id`,
+    );
+    expect(rows).toEqual([
+      { app_id: world.system.app.id, display_name: null },
+      { app_id: world.system.otherApp.id, display_name: 'Second Alice' },
+    ]);
+  },
+  async mintToken() {
+    const { serverKey } = world.system.otherApp;
+    const { token } = (await world.http.call('mintToken', { token: serverKey, params: { userId: 'alice' } })).ok(201);
+    (await world.http.call('getConversation', { token, params: { conversationId: first.conversation.id } })).refused('not_found');
+    (await world.http.call('getConversation', { token, params: { conversationId: second.conversation.id } })).ok();
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    (await world.http.call('mintToken', { token: serverKey, params: { userId: 'only-in-first' } })).refused('not_found');
+  },
+  async adminCreateConversation() {
+    const { serverKey } = world.system.otherApp;
+    const body = { type: 'group', createdBy: 'alice', key: 'team' };
+    const { conversation } = (await world.http.call('adminCreateConversation', { token: serverKey, body })).ok(200);
+    expect(conversation.id).toBe(second.conversation.id);
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    const named = { type: 'group', createdBy: 'only-in-first' };
+    (await world.http.call('adminCreateConversation', { token: serverKey, body: named })).refused('user_unknown');
+  },
+  async sync() {
+    const ids = [first.conversation.id, first.direct.id, missing];
+    const body = {
+      conversations: Object.fromEntries(ids.map((id) => [id, { after: 0 }])),
+      feed: { after: 0 },
+      app: { after: 0 },
+      heads: {},
+    };
+    const answer = await asSecond('sync', { body });
+    const { conversations, feed, heads } = answer.ok();
+    for (const id of ids) expect(conversations[id]).toEqual({ error: { code: 'not_found', retryable: false } });
+    const ahead = await world.sync(second.alice, { conversations: Object.fromEntries(ids.map((id) => [id, { after: 99, min: 99 }])) });
+    for (const id of ids) expect(ahead.conversations[id]).toEqual({ error: { code: 'not_found', retryable: false } });
+    const own = [second.conversation.id, second.direct.id].toSorted();
+    expect(heads?.items.map(({ id }) => id).toSorted()).toEqual(own);
+    expect([...new Set(feed?.items.map(({ subject }) => subject.replace(/^\w+\//, '')))].toSorted()).toEqual(own);
+    expect(answer.text).not.toContain(secret);
+  },
+  async listHeads() {
+    const answer = await asSecond('listHeads');
+    expect(
+      answer
+        .ok()
+        .items.map(({ id }) => id)
+        .toSorted(),
+    ).toEqual([second.conversation.id, second.direct.id].toSorted());
+    expect(answer.text).not.toContain(secret);
+    // A cursor of the first app's list leads to nothing of it.
+    const { nextCursor } = (await world.http.call('listHeads', { token: first.alice.token, query: { limit: 1 } })).ok();
+    const ofFirst = new Set([first.conversation.id, first.direct.id]);
+    const page = (await asSecond('listHeads', { query: { cursor: nextCursor ?? '' } })).ok();
+    for (const { id } of page.items) expect(ofFirst).not.toContain(id);
+  },
+  async listEntries() {
+    for (const query of [{}, { after: 0 }, { after: 0, min: 1 }, { before: 3 }, { after: 99 }, { min: 99 }])
+      await bothMissing('listEntries', { query });
+    expect((await asSecond('listEntries', { params: { conversationId: second.conversation.id } })).text).not.toContain(secret);
+  },
+  async getUnread() {
+    const before = (await asSecond('getUnread')).ok();
+    await world.send(first.bob, first.conversation.id);
+    expect((await asSecond('getUnread')).ok()).toEqual(before);
+  },
+};
+
+/** All that the first app has, but for what the test itself changes there. */
+async function truthOfFirst(): Promise<unknown> {
+  const ids = [first.conversation.id, first.direct.id];
+  const { database } = world.system;
+  return {
+    conversations: await database.query('select * from conversation where id = any($1) order by id', [ids]),
+    members: await database.query('select * from member where conversation_id = any($1) order by conversation_id, user_id', [ids]),
+    entries: await database.query('select * from entry where conversation_id = any($1) order by conversation_id, seq', [ids]),
+    feeds: await database.query('select * from feed where app_id = $1 order by user_id, subject', [world.system.app.id]),
+  };
+}
+
+describe('a user of the same name in another app', () => {
+  const routes = Object.keys(createRoutes(defaultLimits)) as RouteName[];
+
+  it('has a case for every route', () => {
+    expect(Object.keys(cases).toSorted()).toEqual(routes.toSorted());
+  });
+
+  it.each(routes.filter((name) => name !== 'getUnread'))('sees and changes nothing through %s', async (name) => {
+    const before = await truthOfFirst();
+    await cases[name]();
+    expect(await truthOfFirst()).toEqual(before);
+  });
+
+  it('sees and changes nothing through getUnread', () => cases.getUnread());
+});
