@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readFailpoint } from '@nudge/api';
+import { readFailpoint, readSweeperConfig } from '@nudge/api';
 import { createPool, describeProgress, migrate, type Pool } from '@nudge/db';
 import type { Config, Environment, Logger } from '@nudge/server-kit';
 import { startServer } from './compose.ts';
@@ -20,7 +20,7 @@ export interface Standalone extends AsyncDisposable {
 export interface StandaloneOptions {
   readonly config: Config;
   readonly log: Logger;
-  /** For what only tests set. */
+  /** `SWEEPER_…`, and what only tests set. */
   readonly environment?: Environment;
   /** Where the banner goes. */
   readonly print: (text: string) => void;
@@ -47,6 +47,7 @@ export async function startStandalone({ config, log, environment = {}, print }: 
       config,
       connectionString,
       log,
+      api: { sweeper: readSweeperConfig(environment) },
       failpoint: readFailpoint(environment),
       pages: [pageRouter(await readPageFiles(), current)],
     }),
