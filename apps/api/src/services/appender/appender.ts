@@ -68,7 +68,8 @@ export class Appender {
     return new Batcher<AppendWork, Appended>({
       call: (inputs) => this.#call(store, inputs),
       appOf: (input) => input.appId,
-      conversationOf: (input) => input.conversationId,
+      // An app that names another's conversation waits in a lane of its own, not in theirs.
+      conversationOf: (input) => `${input.appId}/${input.conversationId}`,
       standsAlone: (input) => input.type !== 'message',
       isRepeat: (result) => result.status === 'repeat',
       classify,

@@ -10,6 +10,7 @@ export interface BatcherOptions<Input, Result> {
   /** One round trip: a result for each input, in order. It either takes effect for all of them or throws. */
   call(inputs: readonly Input[]): Promise<readonly Result[]>;
   appOf(input: Input): string;
+  /** What keeps order and is never in two calls at once. */
   conversationOf(input: Input): string;
   /** Whether the input must be the only one of its conversation in a call. */
   standsAlone(input: Input): boolean;

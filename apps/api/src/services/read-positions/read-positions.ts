@@ -51,7 +51,8 @@ export class ReadPositions {
     return new Batcher<ReadInput, Marked>({
       call: (inputs) => this.#call(store, inputs),
       appOf: (input) => input.appId,
-      conversationOf: (input) => input.conversationId,
+      // An app that names another's conversation waits in a lane of its own, not in theirs.
+      conversationOf: (input) => `${input.appId}/${input.conversationId}`,
       standsAlone: () => false,
       isRepeat: () => false,
       classify,
