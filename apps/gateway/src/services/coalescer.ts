@@ -29,7 +29,7 @@ export interface CoalescerOptions {
   readonly load: Load;
   readonly frames: KeyFrames;
   readonly counts: GatewayCounts;
-  /** Logs a session may have waiting, and unconfirmed. */
+  /** Logs a session may have waiting. Half as many are remembered as unconfirmed: more lost with a connection become a resync. */
   readonly bound: number;
   /** Runs a function in a later turn of the event loop. */
   readonly defer?: (fn: () => void) => void;
@@ -82,7 +82,7 @@ export class Coalescer {
     const since = now - receiver.heardAt;
     if (box.isEmpty && (direct || since >= gap) && connection.writable) {
       receiver.heardAt = now;
-      box.recordSent(log, seq, bound);
+      box.recordSent(log, seq, bound >> 1);
       counts.keysSent++;
       counts.framesSent++;
       connection.sendKeys(frames.ofKey(log, seq));
@@ -168,7 +168,7 @@ export class Coalescer {
       });
       return;
     }
-    const notice = box.take(bound);
+    const notice = box.take(bound >> 1);
     receiver.heardAt = clock.now();
     counts.keysSent += notice.keys.length;
     counts.framesSent++;
