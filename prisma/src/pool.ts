@@ -8,7 +8,7 @@ export interface PoolConfig {
   readonly applicationName: string;
   /** Connections at most. Default 10. */
   readonly max?: number;
-  /** Milliseconds a statement may run. Default 10,000. */
+  /** Milliseconds a statement may run; the wait for its answer ends a second later. Default 10,000. */
   readonly statementTimeoutMs?: number;
   /** Milliseconds to wait for a lock; the hot functions set their own. Default 2,000. */
   readonly lockTimeoutMs?: number;
@@ -23,6 +23,12 @@ export interface PoolConfig {
 }
 
 const INT8 = 20;
+
+/**
+ * The server ends a statement at its time-out; a server that is not heard of so much later is given up, and so is the connection. Only
+ * the client can bound what a half-open connection costs.
+ */
+const SILENCE_GRACE_MS = 1_000;
 
 /** bigint as a JS number, on these pools only: every one of ours stays below 2^53. */
 const types: pg.CustomTypesConfig = {
@@ -41,13 +47,15 @@ export function createPool(config: PoolConfig): Pool {
   const onError = (error: Error): void => {
     config.onError?.(new Error(`a connection to the database at ${host}:${port} failed (${codeOf(error)})`));
   };
+  const { statementTimeoutMs = 10_000 } = config;
   const pool = new pg.Pool({
     connectionString: config.connectionString,
     application_name: config.applicationName,
     max: config.max ?? 10,
     connectionTimeoutMillis: config.connectTimeoutMs ?? 5_000,
     idleTimeoutMillis: config.idleTimeoutMs ?? 30_000,
-    statement_timeout: config.statementTimeoutMs ?? 10_000,
+    statement_timeout: statementTimeoutMs,
+    query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
     lock_timeout: config.lockTimeoutMs ?? 2_000,
     idle_in_transaction_session_timeout: config.idleInTransactionTimeoutMs ?? 10_000,
     options: '-c default_transaction_isolation=read\\ committed -c jit=off',
