@@ -33,7 +33,7 @@ export function renderDocsPage(document: OpenApiDocument): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${html(document.info.title)} API</title><link rel="stylesheet" href="docs/style.css"></head>
 <body><header><h1>${html(document.info.title)} API <small>${html(document.info.version)}</small></h1>
-<p>${html(document.info.description ?? '')}</p><p><a href="v1/openapi.json">openapi.json</a></p><nav>${menu}</nav></header>
+<p>${prose(document.info.description ?? '')}</p><p><a href="v1/openapi.json">openapi.json</a></p><nav>${menu}</nav></header>
 <main>${sections.join('')}<section id="schemas"><h2>schemas</h2>${schemas.join('')}</section></main></body></html>
 `;
 }
@@ -65,10 +65,10 @@ function renderOperation({ method, path, operation }: { method: string; path: st
   const optional = operation.requestBody?.required === true ? '' : ' (optional)';
   const answers = Object.entries(operation.responses).map(([status, answer]) => {
     const schema = answer.content?.['application/json']?.schema;
-    return `<tr><td><code>${html(status)}</code></td><td>${html(answer.description)}${schema === undefined ? '' : renderSchema(schema)}</td></tr>`;
+    return `<tr><td><code>${html(status)}</code></td><td>${prose(answer.description)}${schema === undefined ? '' : renderSchema(schema)}</td></tr>`;
   });
-  return `<details id="${html(operation.operationId)}"><summary><span class="method">${html(method.toUpperCase())}</span> <code>${html(path)}</code> ${html(operation.summary)}</summary>
-<p>${html(credential(operation))} ${html(operation.description)}</p>
+  return `<details id="${html(operation.operationId)}"><summary><span class="method">${html(method.toUpperCase())}</span> <code>${html(path)}</code> ${prose(operation.summary)}</summary>
+<p>${html(credential(operation))} ${prose(operation.description)}</p>
 ${parameters.length === 0 ? '' : `<h3>Parameters</h3><table>${parameters.join('')}</table>`}
 ${body === undefined ? '' : `<h3>Body${optional}</h3>${renderSchema(body)}`}
 <h3>Answers</h3><table>${answers.join('')}</table></details>`;
@@ -84,6 +84,11 @@ function credential({ security }: Operation): string {
 function renderSchema(schema: unknown): string {
   const text = html(JSON.stringify(schema, null, 2));
   return `<pre>${text.replaceAll(/#\/components\/schemas\/([\w.-]+)/g, '<a href="#schema-$1">$1</a>')}</pre>`;
+}
+
+/** Prose with what stands between backticks as code. */
+function prose(text: string): string {
+  return html(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 function html(text: string): string {
