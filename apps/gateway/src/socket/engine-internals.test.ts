@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server as Engine } from 'engine.io';
@@ -23,6 +24,7 @@ it('engine.io, socket.io and ws have what the gateway uses beyond their types', 
       if (data.toString() === '4encoded') resolve();
     }),
   );
+  await once(client, 'open');
   const conn = await arrived;
   expect(conn.readyState).toBe('open');
   expect(conn.request).toBeTypeOf('object');
