@@ -52,6 +52,7 @@ export interface Sync extends AsyncDisposable {
 export function createSync(deps: SyncDeps): Sync {
   const { config, limits, stores, bus, directory, metrics, log, clock = systemClock } = deps;
   const ticks = new Ticks();
+  const waitMs = limits.waitForMinMs;
   const cache = new TailCache({
     bus,
     ticks,
@@ -67,12 +68,12 @@ export function createSync(deps: SyncDeps): Sync {
     replicaPatienceMs: config.replicaPatienceMs,
     pagesPerStatement: config.pagesPerStatement,
     statementsInFlight: config.statementsInFlight,
+    deadlineMs: waitMs,
     onReplicaFailure: (cause) => log.warn({ err: cause }, 'a replica failed and rests'),
   });
-  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: limits.syncLogs });
+  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: limits.syncLogs, deadlineMs: waitMs });
   const refresher = new TailRefresher(reader, limits.pageEntries);
   const prefetcher = new Prefetcher({ router, refresher, ticks });
-  const waitMs = limits.waitForMinMs;
   const entries = new EntriesService({ router, cache, reader, refresher, standings, clock, ticks, waitMs });
   const catchUp = new CatchUpService({
     router,
@@ -92,6 +93,7 @@ export function createSync(deps: SyncDeps): Sync {
     heads,
     turnstile,
     clock,
+    waitMs,
     syncEntries: limits.syncEntries,
     pageHeads: limits.pageEntries,
   });
@@ -101,7 +103,15 @@ export function createSync(deps: SyncDeps): Sync {
   metrics.gauge({ name: 'nudge_sync_waiting', help: 'Bulk syncs that wait for their turn', collect: () => turnstile.waiting });
 
   const routes = createRoutes(limits);
-  const services = { entries, sync, heads, directory, limits, now: () => clock.now() };
+  const services = {
+    entries,
+    sync,
+    heads,
+    directory,
+    limits,
+    now: () => clock.now(),
+    patience: (signal: AbortSignal) => ({ clock, ms: waitMs, signal }),
+  };
   return {
     hot: hotRoutes(routes, services),
     routes: coldRoutes(routes, services),

@@ -1,3 +1,4 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import { expect, test } from 'vitest';
 import { Batcher } from './batcher.ts';
 
@@ -10,6 +11,7 @@ interface Sent {
 function batcherUnderTest(maxQuestions = 10, maxInFlight = 1) {
   const sent: Sent[] = [];
   const left: (() => void)[] = [];
+  const clock = new ManualClock();
   let tick = 0;
   const batcher = new Batcher<number, string>({
     send: (questions) => {
@@ -21,9 +23,11 @@ function batcherUnderTest(maxQuestions = 10, maxInFlight = 1) {
     tick: () => ++tick,
     maxQuestions,
     maxInFlight,
+    clock,
+    deadlineMs: 1000,
   });
   const departure = (): Promise<void> => new Promise((resolve) => left.push(resolve));
-  return { batcher, sent, departure };
+  return { batcher, sent, clock, departure };
 }
 
 test('what comes up in one turn leaves together, what comes meanwhile leaves with the next', async () => {
@@ -82,4 +86,20 @@ test('several batches may be under way', async () => {
   sent[0]?.land(['one', 'two']);
   sent[2]?.land(['five']);
   expect(await Promise.all(answers)).toEqual(['one', 'two', 'three', 'four', 'five']);
+});
+
+test('a batch that hangs is given up, and the next one leaves', async () => {
+  const { batcher, sent, clock, departure } = batcherUnderTest();
+  const first = departure();
+  const hanging = batcher.ask(1);
+  await first;
+  const waiting = batcher.ask(2);
+  const second = departure();
+  clock.advance(1000);
+  await expect(hanging.answer).rejects.toMatchObject({ code: 'not_caught_up' });
+  await second;
+  sent[1]?.land(['two']);
+  expect(await waiting.answer).toBe('two');
+  sent[0]?.land(['one, too late']);
+  expect(clock.pending).toBe(0);
 });

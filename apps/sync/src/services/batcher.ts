@@ -1,3 +1,6 @@
+import type { Clock } from '@nudge/server-kit';
+import { within } from './waiting.ts';
+
 /** Work handed to a {@link Batcher}: the answer to come, and the batch that carries the question. */
 export interface Ticket<Answer> {
   readonly answer: Promise<Answer>;
@@ -19,6 +22,9 @@ export interface BatcherOptions<Question, Answer> {
   readonly tick: () => number;
   readonly maxQuestions: number;
   readonly maxInFlight: number;
+  readonly clock: Clock;
+  /** A batch that takes longer is given up, ms: nobody waits for it any more, and on a connection that hangs it would never end. */
+  readonly deadlineMs: number;
 }
 
 /**
@@ -61,10 +67,8 @@ export class Batcher<Question, Answer> {
     this.#inFlight += 1;
     this.#arm();
     try {
-      const answers = await this.#options.send(
-        batch.map((ticket) => ticket.question),
-        tick,
-      );
+      const questions = batch.map((ticket) => ticket.question);
+      const answers = await within(this.#options.send(questions, tick), { clock: this.#options.clock, ms: this.#options.deadlineMs });
       if (answers.length !== batch.length) throw new Error(`${answers.length} answers to ${batch.length} questions`);
       for (const [index, answer] of answers.entries()) batch[index]?.resolve(answer);
     } catch (cause) {

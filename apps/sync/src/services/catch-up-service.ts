@@ -67,7 +67,7 @@ export class CatchUpService {
    * @throws NudgeError when no log could be answered because of the database
    */
   async deltas(query: CatchUpQuery, signal: AbortSignal): Promise<readonly LogDelta[]> {
-    const patience: Patience = { clock: this.#options.clock, ms: this.#options.waitMs, signal };
+    const patience = { clock: this.#options.clock, ms: this.#options.waitMs, signal };
     const places = await this.#inGroups(
       query.logs.map((log, index) => ({ log, index })),
       patience,
@@ -103,7 +103,7 @@ export class CatchUpService {
   /** Runs `work` once for each database concerned. A failure becomes the outcome of that database's logs; a client gone ends it all. */
   async #inGroups<T extends { readonly log: NamedLog }, R>(
     items: readonly T[],
-    patience: Patience,
+    patience: Required<Patience>,
     work: (source: Source, items: readonly T[]) => Promise<readonly (R | NudgeError)[]>,
   ): Promise<(R | NudgeError)[]> {
     const groups = new Map<string, Group>();

@@ -28,6 +28,8 @@ export interface PageReaderOptions {
   readonly pagesPerStatement: number;
   /** Statements under way per database server. */
   readonly statementsInFlight: number;
+  /** A statement for single pages that takes longer is given up, ms. */
+  readonly deadlineMs: number;
   readonly onReplicaFailure: (cause: unknown) => void;
 }
 
@@ -151,6 +153,8 @@ export class PageReader {
         tick: () => this.#options.ticks.next(),
         maxQuestions: this.#options.pagesPerStatement,
         maxInFlight: this.#options.statementsInFlight,
+        clock: this.#options.clock,
+        deadlineMs: this.#options.deadlineMs,
       });
       this.#lanes.set(store, lane);
     }

@@ -25,6 +25,8 @@ export interface StandingsOptions {
   readonly cache: TailCache;
   /** Pairs asked by one statement. */
   readonly pairsPerStatement: number;
+  /** A statement that takes longer is given up, ms. */
+  readonly deadlineMs: number;
 }
 
 /** Asks the primary who may read what, and passes what it learns to the cache. Concurrent questions leave in one statement. */
@@ -80,6 +82,8 @@ export class Standings {
         tick: () => this.#options.ticks.next(),
         maxQuestions: this.#options.pairsPerStatement,
         maxInFlight: 1,
+        clock: this.#options.clock,
+        deadlineMs: this.#options.deadlineMs,
       });
       this.#lanes.set(primary, lane);
     }

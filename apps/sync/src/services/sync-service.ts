@@ -5,6 +5,7 @@ import type { HeadsService } from './heads-service.ts';
 import { encodeDelta, type LogDelta, type NamedLog } from './log-delta.ts';
 import type { Turnstile } from './turnstile.ts';
 import type { UserLogs } from './user-logs.ts';
+import { within } from './waiting.ts';
 
 /** Who asks, and in which generation of the database. */
 export interface Asker {
@@ -20,6 +21,8 @@ export interface SyncServiceOptions {
   readonly heads: HeadsService;
   readonly turnstile: Turnstile;
   readonly clock: Clock;
+  /** How long a request waits for the database once it is its turn, ms. */
+  readonly waitMs: number;
   /** Entries over all logs when the request does not say. */
   readonly syncEntries: number;
   /** Heads on a page when the request does not say. */
@@ -40,17 +43,18 @@ export class SyncService {
   }
 
   async #answer(asker: Asker, request: SyncRequest, signal: AbortSignal): Promise<Buffer> {
-    const { catchUp, userLogs, clock, syncEntries } = this.#options;
+    const { catchUp, userLogs, clock, waitMs, syncEntries } = this.#options;
     const { appId, userId, epoch } = asker;
+    const patience = { clock, ms: waitMs, signal };
     const serverTime = new Date(clock.now()).toISOString();
     const logs = Object.entries(request.conversations ?? {}).map(
       ([conversationId, { after, min }]): NamedLog => ({ conversationId, after, min: min ?? undefined }),
     );
     const [deltas, feed, app, heads] = await Promise.all([
       logs.length === 0 ? [] : catchUp.deltas({ ...asker, logs, limit: request.limit ?? syncEntries }, signal),
-      request.feed ? userLogs.feed(appId, userId, request.feed) : undefined,
-      request.app ? userLogs.app(appId, request.app) : undefined,
-      request.heads ? this.#heads(asker, request.heads) : undefined,
+      request.feed ? within(userLogs.feed(appId, userId, request.feed), patience) : undefined,
+      request.app ? within(userLogs.app(appId, request.app), patience) : undefined,
+      request.heads ? within(this.#heads(asker, request.heads), patience) : undefined,
     ]);
     let opening = `{"epoch":${epoch},"serverTime":"${serverTime}",`;
     if (feed !== undefined) opening += `"feed":${feed},`;

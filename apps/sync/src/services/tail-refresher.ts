@@ -48,7 +48,7 @@ const NOT_YET = (): number => 0;
 export class TailRefresher {
   readonly #reader: PageReader;
   readonly #pageEntries: number;
-  readonly #flights = new Map<string, Flights>();
+  readonly #flights = new WeakMap<Tail, Flights>();
 
   /** @param pageEntries entries read at most; a tail further behind than that starts anew */
   constructor(reader: PageReader, pageEntries: number) {
@@ -61,8 +61,8 @@ export class TailRefresher {
    * @param userId whose membership a new flight reads along; one that is joined may carry another's
    */
   refresh(source: Source, tail: Tail, floor: Floor, after: number, userId: string | undefined): Boarded {
-    const flights = this.#flights.get(tail.id) ?? { current: undefined, next: undefined };
-    this.#flights.set(tail.id, flights);
+    const flights = this.#flights.get(tail) ?? { current: undefined, next: undefined };
+    this.#flights.set(tail, flights);
     const { current, next } = flights;
     if (current !== undefined && (tail.head !== undefined || after >= current.after) && reaches(current, floor, source.replicas.exist)) {
       return { landed: current.landed.catch(() => undefined), userId: current.userId };
@@ -92,7 +92,6 @@ export class TailRefresher {
       }
       flights.current = undefined;
     }
-    this.#flights.delete(tail.id);
   }
 
   #read(source: Source, tail: Tail, flight: Flight): Promise<Reading> {

@@ -1,10 +1,10 @@
 import { type Clock, NudgeError } from '@nudge/server-kit';
 
-/** How long a request may wait, and what ends it early: the client going away. */
+/** How long to wait, and what ends it early: the client going away. */
 export interface Patience {
   readonly clock: Clock;
   readonly ms: number;
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal;
 }
 
 /** When a pull that ran out of patience may be tried again, ms. */
@@ -18,15 +18,15 @@ export const CATCH_UP_RETRY_MS = 250;
  */
 export function within<T>(work: Promise<T>, { clock, ms, signal }: Patience): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const leave = (): void => settle(() => reject(signal.reason));
+  const leave = (): void => settle(() => reject(signal?.reason));
   const cancel = clock.after(ms, () => settle(() => reject(new NudgeError('not_caught_up', { retryAfterMs: CATCH_UP_RETRY_MS }))));
   function settle(outcome: () => void): void {
     cancel();
-    signal.removeEventListener('abort', leave);
+    signal?.removeEventListener('abort', leave);
     outcome();
   }
-  if (signal.aborted) leave();
-  else signal.addEventListener('abort', leave, { once: true });
+  if (signal?.aborted === true) leave();
+  else signal?.addEventListener('abort', leave, { once: true });
   work.then(
     (value) => settle(() => resolve(value)),
     (cause: unknown) => settle(() => reject(cause)),

@@ -38,9 +38,10 @@ export function readerUnderTest(primary: PullStore, replicas: readonly PullStore
     replicaPatienceMs: 100,
     pagesPerStatement: 4,
     statementsInFlight: 2,
+    deadlineMs: 2000,
     onReplicaFailure: (cause) => replicaFailures.push(cause),
   });
-  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 100 });
+  const standings = new Standings({ clock, ticks, cache, pairsPerStatement: 100, deadlineMs: 2000 });
   const refresher = new TailRefresher(reader, limits.pageEntries ?? 50);
   const router = constantRouter(source);
   const prefetcher = new Prefetcher({ router, refresher, ticks });
