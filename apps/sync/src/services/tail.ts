@@ -43,7 +43,7 @@ export class Tail {
   #keepsAfter = Number.POSITIVE_INFINITY;
   #bytes = BASE_BYTES;
   /** Second chance of the cache's eviction: set by use, cleared by a passing sweep. */
-  used = true;
+  used = false;
   /** Whether a page was answered from here since the last prefetch. */
   wanted = false;
 
