@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 /** Our packages run from source, in Vite's resolution and in the plain Node processes that a test starts. */
@@ -23,11 +24,13 @@ function project(name: string, include: string[]): TestProjectInlineConfiguratio
   };
 }
 
-const suites = ['protocol', 'model', 'races', 'faults', 'tenants', 'integration', 'support'];
+const suites = ['protocol', 'model', 'races', 'faults', 'tenants', 'hostile', 'integration', 'support'];
 
 export default defineConfig({
   test: {
     globalSetup: existsSync(globalSetup) ? globalSetup : [],
+    // Most of a test's time is the database's or a socket's, so two files at once pay even on two cores.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: ['./scripts/summary-reporter.ts'],
     projects: [
       project('unit', ['{apps,packages}/*/src/**/*.test.ts', '{prisma,bench}/src/**/*.test.ts', 'scripts/**/*.test.ts']),
