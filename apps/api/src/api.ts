@@ -113,6 +113,7 @@ export function createApi(deps: ApiDeps): Api {
     async [Symbol.asyncDispose]() {
       const swept = Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));
       await Promise.all([appender.idle(), readPositions.idle()]);
+      await effects.begun();
       await publisher.drain();
       await effects.idle();
       await cleaner.flush();

@@ -93,8 +93,12 @@ export class Appender {
     const news = effectsOf(inputs, results);
     if (news === undefined) return results;
     failpoints.hit('after-commit');
-    const applied = effects.settle({ conversationId: route, id: outboxId }, news);
-    if (news.members === undefined) return results;
+    const row = { conversationId: route, id: outboxId };
+    if (news.members === undefined) {
+      effects.settleAfterAnswers(row, news);
+      return results;
+    }
+    const applied = effects.settle(row, news);
     return results.map((result, index) => (result.status === 'ok' && inputs[index]?.memberId ? { ...result, applied } : result));
   }
 }

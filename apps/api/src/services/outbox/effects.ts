@@ -35,6 +35,7 @@ export interface EffectRunnerOptions {
 export class EffectRunner {
   readonly #options: EffectRunnerOptions;
   readonly #open = new Set<Promise<void>>();
+  readonly #soon = new Set<Promise<void>>();
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options;
@@ -57,6 +58,25 @@ export class EffectRunner {
     return applied.catch((error: unknown) =>
       log.warn({ err: error, conversationId: row.conversationId }, 'feeds were not written in time'),
     );
+  }
+
+  /**
+   * Like {@link settle}, once what is being answered now has been written: a sender whose answer is on its way before its own key has no
+   * need to pull its own message.
+   */
+  settleAfterAnswers(row: OutboxKey, effects: Effects): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#soon.add(promise);
+    setImmediate(() => {
+      this.#soon.delete(promise);
+      void this.settle(row, effects);
+      resolve();
+    });
+  }
+
+  /** Resolves when everything that was to be settled after answers has begun. */
+  async begun(): Promise<void> {
+    await Promise.all([...this.#soon]);
   }
 
   /** Performs the effects; both promises reject when something could not be done. Doing it twice does no harm. */
