@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { httpClient } from '../protocol/support/http.ts';
-import { send, soundLog, wideLimits } from '../races/support/arena.ts';
+import { send, soundLog } from '../races/support/arena.ts';
+import { wideLimits } from '../races/support/limits.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { seedApp } from '../support/seed.ts';
 import { startSystem } from '../support/system.ts';

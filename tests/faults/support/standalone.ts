@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { SOCKET_PATH } from '@nudge/types';
 import { io, type Socket } from 'socket.io-client';
 import { type HttpClient, httpClient, type Success } from '../../protocol/support/http.ts';
-import { wideLimits } from '../../races/support/arena.ts';
+import { wideLimits } from '../../races/support/limits.ts';
 import { type Child, startChild } from '../../support/process.ts';
 import { createTempDir, type TempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';

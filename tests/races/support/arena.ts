@@ -3,13 +3,7 @@ import { expect } from 'vitest';
 import { foldMembers, type TrueEntry, trueLog, trueMembers } from '../../model/support/truth.ts';
 import { type HttpClient, httpClient } from '../../protocol/support/http.ts';
 import { type System, startSystem } from '../../support/system.ts';
-
-/** Bounds that no race shall hit: it is about order, not about rates. */
-export const wideLimits = {
-  LIMIT_WRITES_PER_10_SECONDS: '1000000',
-  LIMIT_READS_PER_10_SECONDS: '1000000',
-  LIMIT_MARKS_PER_10_SECONDS: '1000000',
-} as const;
+import { wideLimits } from './limits.ts';
 
 export interface Person {
   readonly id: string;
