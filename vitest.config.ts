@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
@@ -24,7 +24,10 @@ function project(name: string, include: string[]): TestProjectInlineConfiguratio
   };
 }
 
-const suites = ['protocol', 'model', 'races', 'faults', 'tenants', 'hostile', 'integration', 'support'];
+/** Every folder of `tests/` is a suite, so that none is forgotten. */
+const suites = readdirSync('tests', { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+  .map((entry) => entry.name);
 
 export default defineConfig({
   test: {
