@@ -1,5 +1,5 @@
 import type { QueryResultRow } from 'pg';
-import { classify } from './errors.ts';
+import { classify, DataError, LockTimeout, TransactionConflict } from './errors.ts';
 import type { Pool } from './pool.ts';
 
 /** One prepared statement; its name is its identity on a connection, so equal names must have equal texts. */
@@ -9,17 +9,34 @@ export interface Statement {
 }
 
 /**
- * Runs a named prepared statement, one round trip once the connection knows it.
+ * Runs a named prepared statement, one round trip once the connection knows it. A statement that PostgreSQL refused leaves its
+ * connection as it was, so it goes back to the pool with the plans it has cached; `pool.query` would close it, and a conversation under
+ * contention would cost a connection per lock time-out. After any other failure the connection is closed.
  *
  * @throws {DatabaseUnavailable | LockTimeout | DataError | TransactionConflict} see `classify`.
  */
 export async function run<Row extends QueryResultRow>(pool: Pool, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
   try {
-    const result = await pool.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
-    return result.rows;
+    const client = await pool.connect();
+    let usable = false;
+    try {
+      const result = await client.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
+      usable = true;
+      return result.rows;
+    } catch (error) {
+      usable = wasRefused(error);
+      throw error;
+    } finally {
+      client.release(!usable);
+    }
   } catch (error) {
     throw classify(error);
   }
+}
+
+function wasRefused(error: unknown): boolean {
+  const known = classify(error);
+  return known instanceof LockTimeout || known instanceof DataError || known instanceof TransactionConflict;
 }
 
 /** The only row of a statement that always answers one. */

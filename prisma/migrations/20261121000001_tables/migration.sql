@@ -96,6 +96,11 @@ create table entry (
   primary key (conversation_id, seq),
   unique (conversation_id, sender_id, client_msg_id));
 
+-- Two indexes begin with conversation_id, and while every conversation has one entry they look alike to the planner: a clientMsgId
+-- would be looked up by entry_pkey, which reads the whole log once it has grown. Told that all rows may belong to one conversation,
+-- the planner never takes an index that does not narrow it down further.
+alter table entry alter column conversation_id set (n_distinct = 1);
+
 create table reaction (
   conversation_id uuid not null,
   seq bigint not null,
@@ -164,6 +169,7 @@ create table feed (
   primary key (app_id, user_id, subject),
   foreign key (app_id, user_id) references chat_user);
 create index feed_version on feed (app_id, user_id, version);
+alter table feed alter column user_id set (n_distinct = 1); -- as for entry
 
 -- ---------------------------------------------------------------- app, by app id: low rate
 create table app_log (

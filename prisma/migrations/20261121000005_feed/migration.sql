@@ -7,14 +7,12 @@ returns table (ord integer, version bigint)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
-  v_users text[]; v_wanted integer; v_found integer; v_version bigint[]; v_round integer := 1; v_rounds integer; r record;
+  v_wanted integer; v_found integer; v_version bigint[]; v_round integer := 1; v_rounds integer; r record;
 begin
-  select array_agg(distinct x) into v_users from unnest(p_user) x;
   select count(*) into v_wanted from (select distinct u.app, u.usr from unnest(p_app, p_user) u (app, usr)) s;
   loop
-    perform 1 from (select distinct u.app, u.usr from unnest(p_app, p_user) u (app, usr)) w
-      join chat_user c on c.app_id = w.app and c.id = w.usr and c.id = any (v_users)
-      order by c.app_id, c.id for no key update of c;
+    perform 1 from (select distinct u.app, u.usr from unnest(p_app, p_user) u (app, usr) order by 1, 2) w
+      cross join lateral (select from chat_user c where c.app_id = w.app and c.id = w.usr offset 0 for no key update) c;
     get diagnostics v_found = row_count;
     exit when v_found = v_wanted;
     insert into chat_user (app_id, id)
@@ -35,7 +33,7 @@ begin
               from jsonb_each(coalesce(f.state, '{}') || i.state) x where x.value <> 'null'), '{}') else i.state end as state,
           f.src_version
         from input i
-        left join feed f on f.app_id = i.app and f.user_id = i.usr and f.subject = i.subject and f.user_id = any (v_users)
+        left join lateral (select * from feed f where f.app_id = i.app and f.user_id = i.usr and f.subject = i.subject offset 0) f on true
         where i.round = v_round
       ), changed as (
         select n.ord, n.app, n.usr, n.subject, n.src, n.state, row_number() over (partition by n.app, n.usr order by n.ord) as step
@@ -44,7 +42,7 @@ begin
       ), bumped as (
         update chat_user c set feed_version = c.feed_version + g.n
           from (select app, usr, count(*) as n from changed group by app, usr) g
-          where c.app_id = g.app and c.id = g.usr and c.id = any (v_users)
+          where c.app_id = g.app and c.id = g.usr
           returning c.app_id, c.id, c.feed_version - g.n as base
       ), written as (
         insert into feed (app_id, user_id, subject, version, src_version, state)
@@ -64,5 +62,8 @@ end $$;
 alter function apply_feed set lock_timeout = '1s';
 alter function apply_feed set enable_seqscan = off;
 alter function apply_feed set enable_bitmapscan = off;
+alter function apply_feed set enable_hashjoin = off;
+alter function apply_feed set enable_mergejoin = off;
+alter function apply_feed set enable_memoize = off;
 alter function apply_feed set jit = off;
 alter function apply_feed set plan_cache_mode = force_generic_plan;

@@ -35,6 +35,10 @@ export interface HeadRow {
 /** A current member who is not banned. */
 const current = 'm.left_seq is null and (m.banned_until is null or m.banned_until <= now())';
 
+/** One lookup per id and table: offset 0 keeps the laterals from becoming a join of everything with everything. */
+const pairs = `cross join lateral (select * from conversation c where c.id = u.id and c.app_id = $2 offset 0) c
+      cross join lateral (select * from member m where m.conversation_id = u.id and m.user_id = $3 offset 0) m`;
+
 /**
  * Index: `conversation_pkey` and `member_pkey` per id, `entry_pkey` for the previews of the rows that are returned. No lock.
  * Rejected: an index on (user_id, last_entry_at): last_entry_at changes with every append, which would end HOT updates and write per
@@ -50,12 +54,11 @@ const page: Statement = {
         m.role, m.joined_seq as "joinedSeq", m.hidden_seq as "hiddenSeq",
         case when c.history = 'since_join' and c.last_message_seq < m.joined_seq then null else c.last_message_seq end as message
       from unnest($1::uuid[]) u (id)
-      join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
-      join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
+      ${pairs}
       where ${current} and ($4::timestamptz is null or c.last_entry_at >= $4)
         and ($5::timestamptz is null or (c.last_entry_at, c.id) < ($5, $6::uuid))
       order by c.last_entry_at desc, c.id desc limit $7) h
-    left join entry e on e.conversation_id = h.id and e.seq = h.message and e.conversation_id = any ($1::uuid[])
+    left join entry e on e.conversation_id = h.id and e.seq = h.message
     order by h.at desc, h.id desc`,
 };
 
@@ -64,8 +67,7 @@ const totals: Statement = {
   name: 'unread_totals',
   text: `select coalesce(sum(c.message_count - m.read_count - m.own_unread), 0)::bigint as total
     from unnest($1::uuid[]) u (id)
-    join conversation c on c.id = u.id and c.id = any ($1::uuid[]) and c.app_id = $2
-    join member m on m.conversation_id = u.id and m.user_id = $3 and m.conversation_id = any ($1::uuid[])
+    ${pairs}
     where ${current} and (m.hidden_seq is null or c.last_seq > m.hidden_seq)`,
 };
 

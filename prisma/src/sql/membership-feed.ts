@@ -28,7 +28,7 @@ const ofPairs: Statement = {
   name: 'membership_feed',
   text: `select ${columns}
     from unnest($1::text[], $2::uuid[], $3::text[]) u (app, conv, usr)
-    join member m on m.conversation_id = u.conv and m.user_id = u.usr and m.conversation_id = any ($2::uuid[]) and m.app_id = u.app`,
+    cross join lateral (select * from member m where m.conversation_id = u.conv and m.user_id = u.usr and m.app_id = u.app offset 0) m`,
 };
 
 /** Index: `member_pkey`, a range of one conversation after the key; the filter on changed_seq discards who changed since. */

@@ -12,8 +12,8 @@ const statement: Statement = {
   name: 'membership_pairs',
   text: `select ${stateColumns}, rfc3339(c.frozen_at) as "frozenAt", ${memberColumns}
     from unnest($1::text[], $2::uuid[], $3::text[]) u (app, conv, usr)
-    join conversation c on c.id = u.conv and c.app_id = u.app and c.id = any ($2::uuid[])
-    join member m on m.conversation_id = u.conv and m.user_id = u.usr and m.conversation_id = any ($2::uuid[])`,
+    cross join lateral (select * from conversation c where c.id = u.conv and c.app_id = u.app offset 0) c
+    cross join lateral (select * from member m where m.conversation_id = u.conv and m.user_id = u.usr offset 0) m`,
 };
 
 /**

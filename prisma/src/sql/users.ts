@@ -51,7 +51,8 @@ const ensure: Statement = {
 const unknown: Statement = {
   name: 'unknown_users',
   text: `select u.id from unnest($2::text[]) u (id)
-    where not exists (select from chat_user c where c.app_id = $1 and c.id = u.id and c.deleted_at is null)`,
+    left join lateral (select true as known from chat_user c where c.app_id = $1 and c.id = u.id and c.deleted_at is null offset 0) c on true
+    where c.known is null`,
 };
 
 /** Index: `chat_user_pkey`, one lookup per id. */

@@ -161,7 +161,7 @@ describe('the database is away', () => {
       connectionString: db.database.connectionString,
       applicationName: 'small',
       max: 1,
-      connectTimeoutMs: 50,
+      connectTimeoutMs: 500,
       statementTimeoutMs: 100,
     });
     try {
@@ -208,6 +208,21 @@ describe('pool', () => {
   test('bigint is a number here and text elsewhere', async () => {
     expect((await pool.query('select 9007199254740991::bigint as n')).rows).toEqual([{ n: Number.MAX_SAFE_INTEGER }]);
     expect(await db.database.query('select 1::bigint as n')).toEqual([{ n: '1' }]);
+  });
+
+  test('a refused statement costs no connection', async () => {
+    const single = createPool({ connectionString: db.database.connectionString, applicationName: 'refused', max: 1 });
+    const pid = async () => (await single.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+    try {
+      const before = await pid();
+      const id = await converse(pool, ['ann']);
+      expect(await thrown(sendOne(single, message(id, 'ann', { body: '{' })))).toBeInstanceOf(DataError);
+      await using _lock = await holding('select 1 from conversation where id = $1 for update', [id]);
+      expect(await thrown(sendOne(single, message(id, 'ann')))).toBeInstanceOf(LockTimeout);
+      expect(await pid()).toBe(before);
+    } finally {
+      await single.end();
+    }
   });
 
   test('a connection that comes back inside a transaction is destroyed', async () => {

@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import {
+  appEntriesAfter,
+  append,
+  applyFeed,
+  conversationOfUser,
+  conversationStates,
+  createConversation,
+  createPool,
+  deferOutbox,
+  deleteOutbox,
+  dueOutbox,
+  ensureUser,
+  entriesAfter,
+  entriesBefore,
+  feedAfter,
+  heads,
+  hideDirect,
+  joinedConversationIds,
+  joinedCounts,
+  markRead,
+  memberList,
+  memberPage,
+  membersChangedAt,
+  membershipFeed,
+  membershipPairs,
+  type Pool,
+  pullPages,
+  pullStates,
+  unknownUsers,
+  unreadTotals,
+  upsertUsers,
+  usersByIds,
+} from '@nudge/db';
+import pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { change, converse, createFixture, type Fixture, message } from './support/fixture.ts';
+import { type Access, explainEverything, watchPlans } from './support/plans.ts';
+
+/** Rows of tables that one statement of a call may look at; the calls below ask for some dozens. */
+const BOUND = 600;
+
+/** What finds its rows by the arbiter index of ON CONFLICT, which no plan shows. */
+const UPSERTS = new Set(['ensureUser', 'upsertUsers']);
+
+let db: Fixture;
+let pool: Pool;
+let plans: { readonly accesses: Access[] };
+let ids: string[];
+let direct: string;
+
+beforeAll(async () => {
+  db = await createFixture(2);
+  await explainEverything(db.database);
+  // One connection: the plans it caches while the tables are small are the ones that run when they are big.
+  pool = createPool({ connectionString: db.database.connectionString, applicationName: 'plans', max: 1, statementTimeoutMs: 60_000 });
+  plans = watchPlans(pool);
+  ids = await Promise.all(Array.from({ length: 20 }, () => converse(db.pool, ['ann', 'bob', 'cid'])));
+  direct = await converse(db.pool, ['ann', 'bob'], { type: 'direct' });
+  // The worst moment to plan: every log has one entry, every user one feed row, and statistics say so.
+  await db.database.query(`insert into chat_user (app_id, id) select 'a', 'first' || n from generate_series(1, 20) n`);
+  await db.database.query(
+    `insert into feed (app_id, user_id, subject, version, src_version, state) select 'a', id, 'member/x', 1, 1, '{}' from chat_user`,
+  );
+  await analyze();
+  for (let round = 0; round < 7; round += 1) for (const [, work] of statements) await work();
+  await fill();
+}, 120_000);
+afterAll(async () => {
+  await pool.end();
+  await db[Symbol.asyncDispose]();
+});
+
+/** The tables belong to `nudge`. */
+const analyze = () => db.database.query('analyze conversation, member, entry, outbox, chat_user, feed');
+
+/** 200,000 entries and as many memberships, feed rows and users beside those that the statements touch; no ANALYZE. */
+async function fill(): Promise<void> {
+  const sql = [
+    `insert into conversation (id, app_id, type, created_by, created_at, last_seq, message_count, member_count, member_version, last_entry_at)
+       select gen_random_uuid(), 'a', 'group', 'ann', now(), 0, 0, 3, 1, now() - n * interval '1 s' from generate_series(1, 2000) n`,
+    `insert into entry (conversation_id, seq, type, sender_id, client_msg_id, message_no, countable, body, created_at)
+       select c.id, c.last_seq + n, 'message', 'bob', gen_random_uuid(), c.message_count + n, true, '{"text":"hello"}', now()
+       from conversation c cross join generate_series(1, case when c.created_by = 'ann' and c.last_seq > 0 then 3000 else 70 end) n`,
+    `update conversation c set last_seq = x.seq, message_count = x.no from (select conversation_id, max(seq) seq, max(message_no) no from entry group by 1) x where x.conversation_id = c.id`,
+    `insert into member (conversation_id, user_id, app_id, joined_seq, changed_seq)
+       select c.id, u.id, 'a', 1, 1 from conversation c cross join (select 'user' || n as id from generate_series(1, 100) n) u on conflict do nothing`,
+    `insert into chat_user (app_id, id) select 'a', 'user' || n from generate_series(1, 200000) n on conflict do nothing`,
+    `insert into feed (app_id, user_id, subject, version, src_version, state)
+       select 'a', 'user' || n, 'member/' || gen_random_uuid(), 1, 1, '{"state":"joined"}' from generate_series(1, 200000) n`,
+    `insert into feed (app_id, user_id, subject, version, src_version, state)
+       select 'a', 'bob', 'member/' || gen_random_uuid(), n, 1, '{"state":"joined"}' from generate_series(1, 3000) n`,
+    `update chat_user set feed_version = 3000 where id = 'bob'`,
+    `insert into outbox (conversation_id, id, created_at, kind, payload, next_at)
+       select gen_random_uuid(), gen_random_uuid(), now(), 'append', '{"heads":[]}', now() + interval '1 hour' from generate_series(1, 50000) n`,
+  ];
+  // As the superuser, whose sessions are not explained, and without the lookups of foreign keys.
+  const admin = new pg.Client(db.database.adminConnectionString);
+  await admin.connect();
+  try {
+    await admin.query('set session_replication_role = replica');
+    for (const text of sql) await admin.query(text);
+  } finally {
+    await admin.end();
+  }
+}
+
+const id = (index: number): string => ids[index % 20] ?? '';
+const call = (count: number) => Array.from({ length: count }, (_, index) => index);
+const ann = { appId: 'a', userId: 'ann' };
+
+const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
+  ['append (one)', () => append(pool, { route: id(0), outboxId: randomUUID(), inputs: [message(id(0), 'ann')] })],
+  [
+    'append (many)',
+    () => append(pool, { route: id(0), outboxId: randomUUID(), inputs: call(40).map((n) => message(id(n), n % 3 === 0 ? 'ann' : 'bob')) }),
+  ],
+  [
+    'append (membership)',
+    async () => {
+      const who = randomUUID();
+      const step = (type: 'member.put' | 'member.remove') =>
+        append(pool, { route: id(1), outboxId: randomUUID(), inputs: [change(id(1), 'ann', type, { userId: who })] });
+      await step('member.put');
+      await step('member.remove');
+    },
+  ],
+  [
+    'markRead',
+    () =>
+      markRead(pool, {
+        route: id(0),
+        outboxId: randomUUID(),
+        inputs: call(20).map((n) => ({ appId: 'a', conversationId: id(n), userId: 'cid', seq: 1e9 })),
+      }),
+  ],
+  [
+    'createConversation',
+    async () => {
+      const input = {
+        appId: 'a',
+        type: 'group',
+        createdBy: 'ann',
+        members: ['bob'],
+        title: null,
+        metadata: null,
+        history: 'full',
+      } as const;
+      const created = randomUUID();
+      await createConversation(pool, { ...input, id: created, outboxId: randomUUID() });
+      await createConversation(pool, { ...input, id: created, outboxId: randomUUID() });
+    },
+  ],
+  ['conversationOfUser', () => conversationOfUser(pool, id(0), 'ann')],
+  ['hideDirect', () => hideDirect(pool, { route: direct, conversationId: direct, ...ann, outboxId: randomUUID() })],
+  [
+    'applyFeed',
+    () =>
+      applyFeed(
+        pool,
+        call(20).map((n) => ({ ...ann, subject: `member/${id(n)}`, srcVersion: Date.now(), state: `{"state":"joined","n":${n}}` })),
+      ),
+  ],
+  [
+    'membershipFeed',
+    () =>
+      membershipFeed(
+        pool,
+        call(20).map((n) => ({ ...ann, conversationId: id(n) })),
+      ),
+  ],
+  ['membersChangedAt', () => membersChangedAt(pool, id(0), 1, '', 20)],
+  ['dueOutbox', () => dueOutbox(pool, { olderThanMs: 0, limit: 20 })],
+  ['deferOutbox', async () => deferOutbox(pool, await dueOutbox(pool, { olderThanMs: 0, limit: 1 }))],
+  ['deleteOutbox', async () => deleteOutbox(pool, await dueOutbox(pool, { olderThanMs: 0, limit: 50 }))],
+  ['conversationStates', () => conversationStates(pool, ids)],
+  [
+    'membershipPairs',
+    () =>
+      membershipPairs(
+        pool,
+        call(20).map((n) => ({ ...ann, conversationId: id(n) })),
+      ),
+  ],
+  ['memberList', () => memberList(pool, id(0))],
+  ['memberPage', () => memberPage(pool, id(0), 'b', 20)],
+  [
+    'entriesAfter',
+    () =>
+      entriesAfter(
+        pool,
+        call(20).map((n) => ({ conversationId: id(n), after: 1, limit: 20 })),
+      ),
+  ],
+  ['entriesBefore', () => entriesBefore(pool, id(0), 50, 20)],
+  ['entriesBefore (newest)', () => entriesBefore(pool, id(0), null, 20)],
+  [
+    'pullPages',
+    () =>
+      pullPages(
+        pool,
+        call(20).map((n) => ({ conversationId: id(n), after: 1, before: n % 2 === 0 ? null : 40, limit: 20, userId: 'ann' })),
+      ),
+  ],
+  [
+    'pullStates',
+    () =>
+      pullStates(
+        pool,
+        call(20).map((n) => ({ conversationId: id(n), userId: 'ann' })),
+      ),
+  ],
+  ['heads', () => heads(pool, { ...ann, ids, limit: 20 })],
+  [
+    'heads (since, before)',
+    () =>
+      heads(pool, {
+        ...ann,
+        ids,
+        since: '2020-01-01T00:00:00.000Z',
+        before: { lastEntryAt: '2050-01-01T00:00:00.000Z', id: id(0) },
+        limit: 20,
+      }),
+  ],
+  ['unreadTotals', () => unreadTotals(pool, { ...ann, ids })],
+  ['feedAfter', () => feedAfter(pool, 'a', 'bob', 0, 20)],
+  ['joinedConversationIds', () => joinedConversationIds(pool, 'a', 'ann')],
+  ['joinedCounts', () => joinedCounts(pool, 'a', ['ann', 'cid'])],
+  ['appEntriesAfter', () => appEntriesAfter(pool, 'a', 0, 20)],
+  ['ensureUser', () => ensureUser(pool, 'a', 'ann')],
+  ['unknownUsers', () => unknownUsers(pool, 'a', ['ann', 'bob', 'nobody'])],
+  ['upsertUsers', () => upsertUsers(pool, 'a', [{ id: 'ann' }, { id: 'bob' }])],
+  ['usersByIds', () => usersByIds(pool, 'a', ['ann', 'bob'])],
+];
+
+test.each(statements)('%s: from a plan made while the tables were small, only by index and only what it needs', async (name, work) => {
+  plans.accesses.length = 0;
+  await work();
+  const seen = plans.accesses.filter((access) => access.relation !== 'pg_proc');
+  if (!UPSERTS.has(name)) expect(seen.length).toBeGreaterThan(0);
+  expect(seen.filter((access) => access.index === null)).toEqual([]);
+  expect(seen.filter((access) => access.rows > BOUND)).toEqual([]);
+});
+
+test('an entry is found by its clientMsgId and by its seq, each by its own index', async () => {
+  plans.accesses.length = 0;
+  await append(pool, { route: id(0), outboxId: randomUUID(), inputs: [message(id(0), 'ann')] });
+  await append(pool, { route: id(0), outboxId: randomUUID(), inputs: [message(id(0), 'ann'), message(id(1), 'ann')] });
+  const used = new Set(plans.accesses.filter((access) => access.relation === 'entry').map((access) => access.index));
+  expect(used).toEqual(new Set(['entry_conversation_id_sender_id_client_msg_id_key']));
+  plans.accesses.length = 0;
+  await entriesAfter(pool, [{ conversationId: id(0), after: 0, limit: 10 }]);
+  expect(plans.accesses.find((access) => access.relation === 'entry')?.index).toBe('entry_pkey');
+});
+
+/** The check is proved: without the settings of the pool a cached plan reads a whole table. */
+test('a pool without these settings is caught', async () => {
+  await using loose = await createFixture(1);
+  await explainEverything(loose.database);
+  const plain = new pg.Pool({ connectionString: loose.database.connectionString, max: 1 });
+  const { accesses } = watchPlans(plain);
+  await loose.database.query(`insert into chat_user (app_id, id) values ('a', 'ann')`);
+  await loose.database.query('analyze chat_user');
+  for (let round = 0; round < 7; round += 1)
+    await plain.query({
+      name: 'q',
+      text: 'select * from chat_user c where c.app_id = $1 and c.id = any ($2::text[])',
+      values: ['a', ['ann', 'bob', 'cid']],
+    });
+  await plain.end();
+  expect(accesses.some((access) => access.index === null)).toBe(true);
+});
