@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import { heartbeatSchema } from './gateways.ts';
 import { conversationIdSchema, deviceIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
+import { storableText } from './json.ts';
 import type { Limits } from './limits.ts';
 import { logKeySchema } from './log-key.ts';
 
@@ -16,7 +17,7 @@ export const handshakeAuthSchema = z.strictObject({
   token: z.string().min(1).max(4_096),
   deviceId: deviceIdSchema,
   sessionId: z.uuid().nullish(),
-  client: z.string().max(64).nullish(),
+  client: storableText(0, 64).nullish(),
 });
 export type HandshakeAuth = z.infer<typeof handshakeAuthSchema>;
 

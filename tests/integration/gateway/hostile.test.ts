@@ -16,7 +16,7 @@ afterAll(async () => {
 const id = '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e';
 const nested = `${'['.repeat(8_000)}${']'.repeat(8_000)}`;
 
-/** Frames after the handshake that no client of this protocol sends, and no acknowledgement could answer. */
+/** Frames after the handshake that no client of this protocol sends, and no acknowledgement could answer, or whose JSON the protocol does not have. */
 const violations: Record<string, (string | Buffer)[]> = {
   'a second CONNECT': ['40{}'],
   'an unknown namespace': ['40/admin,{}'],
@@ -40,7 +40,11 @@ const violations: Record<string, (string | Buffer)[]> = {
   'typing without a payload': ['42["typing"]'],
   'typing with a wrong payload': ['42["typing",{"conversationId":"x","active":true}]'],
   'typing with too much': [`42["typing",{"conversationId":"${id}","active":true},{}]`],
+  'a prototype as a field': [`427["watch",{"conversationIds":["${id}"],"__proto__":{"ok":true}}]`],
+  'a key twice': [`427["watch",{"conversationIds":["${id}"],"conversationIds":["${id}"]}]`],
+  'deep nesting': [`427["watch",${nested.slice(4_000, 12_000)}]`],
   'an engine packet that is none': ['x'],
+  'an engine packet of the server`s': ['0{}'],
   'a ping in the wrong direction': ['2'],
   nothing: [''],
 };
@@ -60,8 +64,6 @@ const refusals: Record<string, string> = {
   'no ids': '["watch",{"conversationIds":[]}]',
   'too many ids': `["watch",{"conversationIds":${JSON.stringify(Array.from({ length: 101 }, () => id))}}]`,
   'a field of the server`s': `["watch",{"conversationIds":["${id}"],"userId":"bob"}]`,
-  'a prototype as a field': `["watch",{"conversationIds":["${id}"],"__proto__":{"ok":true}}]`,
-  'deep nesting': `["watch",${nested.slice(4_000, 12_000)}]`,
   'a status that is none': '["presence.set",{"status":"offline"}]',
   'a user that is none': '["presence.watch",{"userIds":["$system"]}]',
   'a token that is none': '["reauth",{"token":"abc"}]',

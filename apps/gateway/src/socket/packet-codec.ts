@@ -1,3 +1,4 @@
+import { parseStrictJson } from '@nudge/server-kit';
 import type { Peer } from './peer.ts';
 
 /** Packet types of the socket.io protocol, revision 5. */
@@ -23,14 +24,17 @@ const reservedEvents = new Set(['connect', 'connect_error', 'disconnect', 'disco
 /** `<type>[<ack id>][<json>]`; the product uses neither namespaces nor binary attachments, so neither is a packet here. */
 const packetForm = /^([0-4])(\d{0,15})/;
 
-/** Reads one packet; `undefined` for whatever a client of this product has no reason to send. */
-export function decodePacket(text: string): Packet | undefined {
+/**
+ * Reads one packet; `undefined` for whatever a client of this product has no reason to send. JSON is held to what HTTP bodies are held to: no
+ * key twice, no deeper than `maxDepth`, which counts the list around the event.
+ */
+export function decodePacket(text: string, maxDepth: number): Packet | undefined {
   const match = packetForm.exec(text);
   if (match === null) return undefined;
   const type = Number(match[1]);
   const id = match[2] === '' ? undefined : Number(match[2]);
   const json = text.slice(match[0].length);
-  const data = json === '' ? undefined : parse(json);
+  const data = json === '' ? undefined : parse(json, maxDepth);
   if (json !== '' && data === undefined) return undefined;
   switch (type) {
     case packetTypes.CONNECT:
@@ -58,7 +62,7 @@ export class PacketEncoder {
  * socket.io's decoder for one connection. socket.io makes one per client without saying for whom, right after the engine announced the
  * connection: `arriving` names it. Frames that are no packets go to the peer, who ends the connection with a code.
  */
-export function decoderFor(arriving: () => Peer): new () => object {
+export function decoderFor(arriving: () => Peer, maxDepth: number): new () => object {
   return class PacketDecoder {
     readonly #peer = arriving();
     #listener: ((packet: Packet) => void) | undefined;
@@ -72,7 +76,7 @@ export function decoderFor(arriving: () => Peer): new () => object {
     }
 
     add(data: unknown): void {
-      const packet = typeof data === 'string' ? decodePacket(data) : undefined;
+      const packet = typeof data === 'string' ? decodePacket(data, maxDepth) : undefined;
       if (this.#peer.accepts(packet)) this.#listener?.(packet);
     }
 
@@ -82,11 +86,11 @@ export function decoderFor(arriving: () => Peer): new () => object {
   };
 }
 
-function parse(json: string): unknown {
+function parse(json: string, maxDepth: number): unknown {
   try {
-    return JSON.parse(json) as unknown;
+    return parseStrictJson(json, maxDepth);
   } catch {
-    // Not JSON: the caller ends the connection; the parser's message would quote the frame.
+    // Not JSON as the protocol has it: the caller ends the connection.
     return undefined;
   }
 }

@@ -65,7 +65,8 @@ export class Peer implements Connection {
       this.disconnect('too_many_events', 10_000);
     } else if (type === 'pong') {
       this.session?.box.confirm();
-    } else if (type === 'error' || type === 'ping') {
+    } else if (type !== 'message') {
+      // Pings and noops are the server's to send; there is nothing to open, to upgrade or to close but the WebSocket itself.
       this.disconnect('protocol_error');
     }
   }

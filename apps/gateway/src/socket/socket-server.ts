@@ -72,7 +72,7 @@ export class SocketServer {
       connectTimeout: options.connectTimeoutMs,
       parser: {
         Encoder: PacketEncoder,
-        Decoder: decoderFor(() => this.#takeArriving()),
+        Decoder: decoderFor(() => this.#takeArriving(), options.limits.jsonDepth),
       },
     });
     // Before socket.io hears of the connection: its decoder is made for the peer announced here.
