@@ -32,6 +32,8 @@ const SESSION = [
   'enable_bitmapscan=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
+  // Left to itself PostgreSQL plans a pull of one conversation anew each time (0.5 ms; the pull itself takes 0.15).
+  'plan_cache_mode=force_generic_plan',
   'jit=off',
 ];
 
