@@ -83,6 +83,12 @@ export async function loadKeys(pool: Pool, appId?: string): Promise<AppKeyRow[]>
   });
 }
 
+/** Everything that tokens and server keys are verified by: apps with their epoch, and the keys in force. */
+export async function loadDirectory(pool: Pool): Promise<{ readonly apps: readonly AppRow[]; readonly keys: readonly AppKeyRow[] }> {
+  const [apps, keys] = await Promise.all([loadApps(pool), loadKeys(pool)]);
+  return { apps, keys };
+}
+
 /** Takes a key out of force; false when there is no such key in force. */
 export async function retireKey(pool: Pool, appId: string, kid: string): Promise<boolean> {
   return ordinary(async () => {

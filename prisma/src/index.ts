@@ -7,6 +7,7 @@ export {
   insertKey,
   type KeyKind,
   loadApps,
+  loadDirectory,
   loadKeys,
   retireKey,
 } from './apps.ts';

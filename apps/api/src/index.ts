@@ -3,6 +3,5 @@ export { type ApiConfig, apiConfig, readFailpoint, readSweeperConfig, type Sweep
 export { createOpenApiDocument } from './openapi/document.ts';
 export { serverScopes } from './services/admin/scope.ts';
 export { directConversationId, keyedConversationId } from './services/conversations/conversation-id.ts';
-export { type FailpointName, type Failpoints, killAt } from './services/failpoints.ts';
+export { type FailpointName, type Failpoints, killAt, noFailpoints } from './services/failpoints.ts';
 export { createApiStores } from './store/create-stores.ts';
-export { admitUser, loadDirectory } from './store/directory.ts';

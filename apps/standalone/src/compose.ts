@@ -1,24 +1,7 @@
-import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt } from '@nudge/api';
-import { createPool, ensureUser, loadApps, loadKeys } from '@nudge/db';
+import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt, noFailpoints } from '@nudge/api';
+import { createPool, ensureUser, loadDirectory } from '@nudge/db';
 import { createGateway, createMembershipStore, type GatewayConfig } from '@nudge/gateway';
-import {
-  AppDirectory,
-  type Bus,
-  type Clock,
-  type Config,
-  createAdmission,
-  createHttpHost,
-  createMetrics,
-  createOriginPolicy,
-  createPipeline,
-  createServerKeyVerifier,
-  createTokenVerifier,
-  type Logger,
-  MemoryBus,
-  MemoryRateLimiter,
-  MemorySessionRegistry,
-  systemClock,
-} from '@nudge/server-kit';
+import { type AppDirectory, type Bus, type Clock, type Config, type Logger, startPlatform, systemClock } from '@nudge/server-kit';
 import { createSync, createSyncStores, type SyncConfig, syncConfig } from '@nudge/sync';
 import type { Router } from 'express';
 import { findFreePort } from './postgres/index.ts';
@@ -51,7 +34,6 @@ const CONNECTIONS = 10;
 /** api, sync and gateway in one process on one port, with everything between them in memory. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, connectionString, log, clock = systemClock } = options;
-  const { limits } = config;
   await using stack = new AsyncDisposableStack();
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection failed');
   const pool = (name: string) => {
@@ -67,81 +49,34 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     return made;
   });
 
-  const metrics = stack.use(createMetrics());
-  const directory = stack.use(
-    new AppDirectory({ load: async () => ({ apps: await loadApps(writes), keys: await loadKeys(writes) }), clock, log }),
+  const platform = stack.use(
+    await startPlatform({
+      config,
+      log,
+      clock,
+      load: () => loadDirectory(writes),
+      ensure: (appId, userId) => ensureUser(writes, appId, userId),
+      localhost: true,
+      ...(options.bus === undefined ? {} : { bus: options.bus }),
+    }),
   );
-  await directory.start();
-  const bus = options.bus ?? stack.use(new MemoryBus({ log }));
-  const registry = stack.use(new MemorySessionRegistry({ clock }));
-  const tokens = createTokenVerifier({ directory, clock, limits });
-  const admit = createAdmission({ ensure: (appId, userId) => ensureUser(writes, appId, userId) });
-  const origins = createOriginPolicy({ allowed: config.allowedOrigins, localhost: true });
-  const pipeline = createPipeline({
-    tokens,
-    serverKeys: createServerKeyVerifier({ directory }),
-    limiter: new MemoryRateLimiter({ clock }),
-    limits,
-    metrics,
-    log,
-    directory,
-    clock,
-    admit,
-    trustProxy: config.trustProxy,
-  });
 
   // The dispatcher names this server's address, so a free port is chosen before anything is built on it.
   const port = config.port === 0 ? await findFreePort() : config.port;
   const publicUrl = config.publicUrl ?? `http://${config.host}:${port}`;
-  const api = createApi({
-    config: apiConfig(publicUrl, options.api),
-    limits,
-    stores: createApiStores(writes),
-    bus,
-    directory,
-    metrics,
-    log,
-    clock,
-    ...(options.failpoint === undefined ? {} : { failpoints: killAt(options.failpoint) }),
-  });
-  const sync = createSync({
-    config: syncConfig(options.sync),
-    limits,
-    stores: createSyncStores({ primary: reads, replicas }),
-    bus,
-    directory,
-    metrics,
-    log,
-    clock,
-  });
-  stack.use(sync);
-  stack.use(api);
-  const gateway = createGateway({
-    config: options.gateway ?? {},
-    limits,
-    bus,
-    registry,
-    membership: createMembershipStore(reads),
-    tokens,
-    directory,
-    admit,
-    origins,
-    metrics,
-    log,
-    clock,
-  });
+  const failpoints = options.failpoint === undefined ? noFailpoints : killAt(options.failpoint);
+  const sync = stack.use(
+    createSync({ ...platform, config: syncConfig(options.sync), stores: createSyncStores({ primary: reads, replicas }) }),
+  );
+  const api = stack.use(createApi({ ...platform, config: apiConfig(publicUrl, options.api), stores: createApiStores(writes), failpoints }));
+  const gateway = createGateway({ ...platform, config: options.gateway ?? {}, membership: createMembershipStore(reads) });
   const host = stack.use(
-    createHttpHost({
-      pipeline,
+    platform.host({
       hot: [...api.hot, ...sync.hot],
       routes: [...api.routes, ...sync.routes],
-      origins,
-      ops: { metrics, ready: [api.ready, sync.ready, gateway.ready] },
       extra: [...api.extra, ...(options.pages ?? [])],
-      log,
-      limits,
+      ready: [api.ready, sync.ready, gateway.ready],
       port,
-      host: config.host,
     }),
   );
   // Last in, first out: sockets are told to move while requests are still answered.
@@ -150,5 +85,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   await Promise.all([api.start(), sync.start(), gateway.start()]);
   const { url } = await host.start();
   const running = stack.move();
+  const { directory, bus } = platform;
   return { url, directory, bus, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }

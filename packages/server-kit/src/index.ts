@@ -73,6 +73,7 @@ export {
   logLevels,
 } from './log.ts';
 export { createMetrics, type MetricConfig, type Metrics } from './metrics.ts';
+export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
 export {
   type Bus,
   type BusMessage,

@@ -1,16 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type Api,
-  type ApiConfig,
-  type ApiStores,
-  admitUser,
-  apiConfig,
-  createApi,
-  createApiStores,
-  type Failpoints,
-  loadDirectory,
-} from '@nudge/api';
-import { createPool } from '@nudge/db';
+import { type Api, type ApiConfig, type ApiStores, apiConfig, createApi, createApiStores, type Failpoints } from '@nudge/api';
+import { createPool, ensureUser, loadDirectory } from '@nudge/db';
 import {
   AppDirectory,
   type AppKey,
@@ -132,7 +122,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     metrics,
     log,
     directory,
-    admit: createAdmission({ ensure: (appId, userId) => admitUser(pool, appId, userId) }),
+    admit: createAdmission({ ensure: (appId, userId) => ensureUser(pool, appId, userId) }),
   });
   const host = createHttpHost({
     pipeline,
