@@ -150,10 +150,15 @@ describe('the routes', () => {
   it('take no query or body where they name none', async () => {
     await arena.unharmed(async () => {
       for (const [name, route] of routes) {
-        if (route.body === undefined) {
-          // Node's fetch sends no body with GET: the framing tests do.
-          if (route.method !== 'GET') await mustRefuse(name, route, { body: `{"x":"${canary}"}` });
+        const path = pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+        const body = route.body === undefined ? undefined : toJsonText(sampleOf(route.body, arena.names));
+        if (route.query === undefined) {
+          for (const query of ['nobody=1', '__proto__=1', 'limit=1', '%zz']) {
+            await mustRefuse(name, route, { path: `${path}?${query}`, ...(body === undefined ? {} : { body }) });
+          }
         }
+        // Node's fetch sends no body with GET: the framing tests do.
+        if (route.body === undefined && route.method !== 'GET') await mustRefuse(name, route, { body: `{"x":"${canary}"}` });
       }
     });
   });

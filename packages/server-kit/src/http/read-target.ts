@@ -1,3 +1,4 @@
+import { NudgeError } from '../errors.ts';
 import type { Mounted } from './mounted-route.ts';
 import { decodePart, parseQuery } from './query.ts';
 import type { RouteValues } from './route-binding.ts';
@@ -56,8 +57,19 @@ export function readTarget(mounted: Mounted, { text, params, readTargets }: Targ
     values.params = Object.freeze(validate(route.params, named, 'params'));
   }
   if (route.query !== undefined) values.query = Object.freeze(validate(route.query, parseQuery(text), 'query'));
+  else if (text.includes('?')) refuseQuery(text);
   if (readTargets !== undefined && route.method === 'GET' && route.body === undefined && text.length <= maxRememberedTarget) {
     readTargets.set(text, { mounted, values: Object.freeze(values) });
   }
   return values;
+}
+
+/** A route that takes no query is given one: a parameter nobody reads is a mistake, like a field nobody knows. */
+function refuseQuery(text: string): void {
+  const [name] = Object.keys(parseQuery(text));
+  if (name === undefined) return;
+  throw new NudgeError('invalid_request', {
+    detail: 'this route takes no query',
+    issues: [{ path: 'query', message: 'this route takes no query' }],
+  });
 }
