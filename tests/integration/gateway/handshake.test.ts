@@ -97,6 +97,25 @@ describe('handshake', () => {
     await small.connect('ann', { app: world.otherApp });
   });
 
+  it('counts a session that comes back like a new one', async () => {
+    await using small = await startGatewayServer(world, { limits: { sessionsPerUser: 2 } });
+    const before = await Promise.all(['a', 'b'].map((deviceId) => small.connect('ann', { deviceId })));
+    for (const device of before) device.cut();
+    await waitFor('both to be detached', async () => (await small.metric('nudge_gateway_sessions_detached')) === 2);
+    await small.connect('ann', { deviceId: 'c' });
+    const [a, b] = before.map(({ welcome }) => welcome?.sessionId);
+    const { welcome } = await small.connect('ann', { deviceId: 'a', sessionId: a ?? '' });
+    expect(welcome?.resumed).toBe(true);
+    const { data } = await refusal(small, { token: small.token('ann'), deviceId: 'b', sessionId: b });
+    expect(data).toMatchObject({ code: 'too_many_sessions', retryable: true });
+  });
+
+  it('lets no rush of a user never seen before past the number of sessions', async () => {
+    await using small = await startGatewayServer(world, { limits: { sessionsPerUser: 2 } });
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => small.connect('rush', { deviceId: `d${i}` })));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+  });
+
   it('refuses what is more than it can hold, or more than it can start in a second', async () => {
     await using full = await startGatewayServer(world, { limits: { gatewaySockets: 2 } });
     await full.connect('ann');

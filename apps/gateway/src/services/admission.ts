@@ -96,11 +96,17 @@ export class GatewayAdmission {
     const epoch = directory.epochOf(identity.appId);
 
     const found = sessionId == null ? undefined : sessions.find(identity, deviceId, sessionId);
+    // A detached session is not counted: coming back makes it one more.
+    if (found === undefined || found.state === 'detached') {
+      this.#judgeSessions(identity, 0);
+      const elsewhere = await this.#sessionsElsewhere(identity);
+      // Others may have been let in meanwhile. From here until the session counts there is no wait, or a rush of one user would pass.
+      this.#judgeSessions(identity, elsewhere);
+    }
     if (found !== undefined && found.state !== 'ended') {
       sessions.claim(found);
       return { session: found, identity, resumed: true, epoch };
     }
-    await this.#judgeSessions(identity);
     return {
       session: await sessions.open(identity, deviceId),
       identity,
@@ -109,18 +115,20 @@ export class GatewayAdmission {
     };
   }
 
-  async #judgeSessions(identity: Identity): Promise<void> {
-    const { limits, sessions, registry, gatewayId } = this.#options;
-    const refused = () =>
-      new NudgeError('too_many_sessions', {
-        detail: `at most ${limits.sessionsPerUser} (sessionsPerUser)`,
-        retryAfterMs: jitter(30_000),
-      });
-    if (sessions.liveOf(identity.appId, identity.userId) >= limits.sessionsPerUser) throw refused();
-    const records = await registry.sessionsOf(identity.appId, identity.userId);
-    const elsewhere = records.filter((record) => record.gatewayId !== gatewayId).length;
-    // Asked again: others may have been let in meanwhile.
-    if (elsewhere + sessions.liveOf(identity.appId, identity.userId) >= limits.sessionsPerUser) throw refused();
+  async #sessionsElsewhere({ appId, userId }: Identity): Promise<number> {
+    const { registry, gatewayId } = this.#options;
+    const records = await registry.sessionsOf(appId, userId);
+    return records.filter((record) => record.gatewayId !== gatewayId).length;
+  }
+
+  /** Refuses one session more than the user may have, `elsewhere` being those on other gateways. */
+  #judgeSessions({ appId, userId }: Identity, elsewhere: number): void {
+    const { limits, sessions } = this.#options;
+    if (elsewhere + sessions.liveOf(appId, userId) < limits.sessionsPerUser) return;
+    throw new NudgeError('too_many_sessions', {
+      detail: `at most ${limits.sessionsPerUser} (sessionsPerUser)`,
+      retryAfterMs: jitter(30_000),
+    });
   }
 
   #tick(): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { defaultGap, GapController, type LoadSample } from './gap.ts';
 
 const idle: LoadSample = { utilisation: 0.02, delayMs: 0, waiting: 0 };
-const full: LoadSample = { utilisation: 1, delayMs: 20, waiting: 100 };
+const full: LoadSample = { utilisation: 1, delayMs: 2, waiting: 100 };
 const times = (gap: GapController, sample: LoadSample, count: number) => Array.from({ length: count }, () => gap.update(sample));
 
 describe('gap', () => {
@@ -27,8 +27,8 @@ describe('gap', () => {
 
   it('does not tremble with small changes of the load', () => {
     const gap = new GapController(defaultGap);
-    times(gap, { ...full, utilisation: 0.8 }, 100);
-    const trembling = Array.from({ length: 50 }, (_, i) => gap.update({ ...full, utilisation: 0.8 + (i % 2 === 0 ? 0.01 : -0.01) }));
+    times(gap, { ...full, utilisation: 0.4 }, 100);
+    const trembling = Array.from({ length: 50 }, (_, i) => gap.update({ ...full, utilisation: 0.4 + (i % 2 === 0 ? 0.01 : -0.01) }));
     expect(new Set(trembling).size).toBe(1);
   });
 

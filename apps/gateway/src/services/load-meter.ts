@@ -57,7 +57,7 @@ export class LoadMeter implements Load {
       const now = performance.eventLoopUtilization();
       const { utilization } = performance.eventLoopUtilization(now, this.#last);
       this.#last = now;
-      this.#delayMs += (late - this.#delayMs) * 0.25;
+      this.#delayMs += (late - this.#delayMs) * 0.1;
       this.#gap.update({
         utilisation: utilization,
         delayMs: late,

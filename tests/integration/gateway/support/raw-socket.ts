@@ -51,7 +51,10 @@ export class RawSocket {
   }
 
   frame(prefix: string): Promise<string> {
-    return waitFor(`a frame ${prefix}`, () => this.frames.find((frame) => frame.startsWith(prefix)));
+    const found = () => this.frames.find((frame) => frame.startsWith(prefix));
+    return waitFor(`a frame ${prefix}`, found).catch((error: unknown) => {
+      throw new Error(`no frame ${prefix}; the last was ${this.frames.at(-1)?.slice(0, 200)}`, { cause: error });
+    });
   }
 
   /** Resolves once closed, with the code and reason the server named before: of its `control`, or of its CONNECT_ERROR. */
