@@ -164,6 +164,28 @@ describe('the routes', () => {
   });
 });
 
+describe('values in form, but at the end of what the form allows', () => {
+  const times = ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00.000Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59.999999999Z'];
+  const positions = ['1.0.', '1.9999999999999.', '1.99999999999999.', '1.-1.', '2.0.', '1.1e3.'];
+
+  it('are answered, and never with a fault of the server', async () => {
+    const { conversationId, token } = arena.names;
+    const cursors = positions.map((start) => Buffer.from(`${start}${conversationId}`).toString('base64url'));
+    const syncs = [
+      ...times.map((since) => ({ heads: { since } })),
+      ...cursors.map((cursor) => ({ heads: { cursor } })),
+      { feed: { after: Number.MAX_SAFE_INTEGER, min: Number.MAX_SAFE_INTEGER } },
+      { app: { after: 0, min: Number.MAX_SAFE_INTEGER } },
+      { conversations: { [conversationId]: { after: Number.MAX_SAFE_INTEGER, min: Number.MAX_SAFE_INTEGER } } },
+    ];
+    await arena.unharmed(async () => {
+      for (const body of syncs) expect((await arena.world.http.call('sync', { token, body })).status).toBeLessThan(500);
+      for (const cursor of cursors)
+        expect((await arena.world.http.call('listHeads', { token, query: { cursor } })).status).toBeLessThan(500);
+    });
+  });
+});
+
 describe('the log', () => {
   it('holds lines, but nothing of what was sent and no token', () => {
     const text = arena.log();
