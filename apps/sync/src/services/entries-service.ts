@@ -123,6 +123,8 @@ export class EntriesService {
     if (reading === undefined) return;
     if (reading.rows === undefined) throw new NudgeError('not_found');
     const isFinal = reading.origin.primary && reading.origin.sentTick > floor.since;
+    // Here and not by another question: whoever may see nothing must not learn from the time it takes that there is something.
+    if (isFinal && isAskedAlong && startFor(reading.rows, appId) === undefined) throw new NudgeError('not_found');
     // Only a member may learn how far the log goes.
     if (isFinal && reading.rows.state.lastSeq < floor.seq && tail.roster.knows(userId)) throw seqAhead();
   }

@@ -50,6 +50,11 @@ export class Roster {
     this.#confirmedAt = Number.NEGATIVE_INFINITY;
   }
 
+  /** News may have been lost: memberships wait for the primary's word. */
+  distrust(): void {
+    this.#confirmedAt = Number.NEGATIVE_INFINITY;
+  }
+
   /**
    * A statement saw the version. A lower one than is known is an older snapshot, unless the statement was sent after the higher one
    * had arrived: then the primary itself went back.

@@ -67,8 +67,15 @@ test('after an interruption of the bus nothing is kept that was read before', as
   const tails = ['c', 'd'].map((id) => cache.track(id, state(3)));
   await turn();
   for (const tail of tails) tail?.absorbPage(rows(1, 3), 'ann', arrived(sent()));
+  expect(tails.map((tail) => [tail?.head, tail?.startFor('ann', 0)])).toEqual([
+    [3, 1],
+    [3, 1],
+  ]);
   bus.interrupt();
-  expect(tails.map((tail) => tail?.head)).toEqual([undefined, undefined]);
+  expect(tails.map((tail) => [tail?.head, tail?.startFor('ann', 0)])).toEqual([
+    [undefined, undefined],
+    [undefined, undefined],
+  ]);
 });
 
 test('the bound holds, and what is evicted is not listened to any more', async () => {

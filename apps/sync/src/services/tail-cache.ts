@@ -78,7 +78,7 @@ export class TailCache implements AsyncDisposable {
   /** Forgets every copy; the subscriptions stay. */
   dropAll(): void {
     const now = this.#options.ticks.now();
-    for (const { tail } of this.#slots.values()) tail.drop(Number.NEGATIVE_INFINITY, now);
+    for (const { tail } of this.#slots.values()) tail.drop(now);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -94,7 +94,7 @@ export class TailCache implements AsyncDisposable {
     const onMessage = (message: BusMessage): void => {
       if (message.kind === 'key') {
         if (message.log === log) onKey(slot.tail, message.seq);
-      } else if (message.conversationId === id) slot.tail.drop(message.memberVersion, ticks.now());
+      } else if (message.conversationId === id) slot.tail.drop(ticks.now(), message.memberVersion);
     };
     try {
       const unsubscribe = await bus.subscribe(conversationTopic(appId, id), onMessage);

@@ -92,10 +92,11 @@ export class Tail {
     this.#keepsAfter = now;
   }
 
-  /** A control message at tick `now`: copies are out of date. */
-  drop(memberVersion: number, now: number): void {
+  /** A control message at tick `now`: copies are out of date. Without a version: control messages may have been lost. */
+  drop(now: number, memberVersion?: number): void {
     if (this.open) this.#keepsAfter = now;
-    this.roster.raise(memberVersion, now);
+    if (memberVersion === undefined) this.roster.distrust();
+    else this.roster.raise(memberVersion, now);
     this.#setRun(undefined);
   }
 
