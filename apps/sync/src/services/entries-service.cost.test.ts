@@ -197,6 +197,15 @@ test('replicas serve rows in turn once the primary has said who may read', async
   expect([it.primary.pages, it.replicas.map(({ pages }) => pages.length)]).toEqual([[], [1, 1]]);
 });
 
+test('a stranger to a conversation that is held costs the one statement that one costs which does not exist', async () => {
+  const it = setUp();
+  await warmUp(it);
+  const { primary } = it;
+  const before = [primary.pages.length, primary.standings.length];
+  await expect(it.pull(5, undefined, 'stranger')).rejects.toMatchObject({ code: 'not_found' });
+  expect([primary.pages.slice(before[0]), primary.standings.slice(before[1])]).toEqual([[1], []]);
+});
+
 test('a replica that gets there in time is waited for, one that does not is passed over', async () => {
   const it = setUp(1);
   const seq = it.truth.append('c');
