@@ -31,26 +31,26 @@ begin
         select i.ord, i.app, i.usr, i.subject, coalesce(i.src, coalesce(f.src_version, 0) + 1) as src, i.src is null as relative, f.state as old,
           case when i.merge then coalesce((select jsonb_object_agg(x.key, x.value)
               from jsonb_each(coalesce(f.state, '{}') || i.state) x where x.value <> 'null'), '{}') else i.state end as state,
-          f.src_version
+          f.src_version, c.feed_version
         from input i
+        cross join lateral (select * from chat_user c where c.app_id = i.app and c.id = i.usr offset 0) c
         left join lateral (select * from feed f where f.app_id = i.app and f.user_id = i.usr and f.subject = i.subject offset 0) f on true
         where i.round = v_round
       ), changed as (
-        select n.ord, n.app, n.usr, n.subject, n.src, n.state, row_number() over (partition by n.app, n.usr order by n.ord) as step
+        select n.ord, n.app, n.usr, n.subject, n.src, n.state,
+          n.feed_version + row_number() over (partition by n.app, n.usr order by n.ord) as version
         from next n
         where n.src_version is null or (not n.relative and n.src > n.src_version) or (n.relative and n.state is distinct from n.old)
       ), bumped as (
-        update chat_user c set feed_version = c.feed_version + g.n
-          from (select app, usr, count(*) as n from changed group by app, usr) g
+        update chat_user c set feed_version = g.version
+          from (select app, usr, max(version) as version from changed group by app, usr) g
           where c.app_id = g.app and c.id = g.usr
-          returning c.app_id, c.id, c.feed_version - g.n as base
       ), written as (
         insert into feed (app_id, user_id, subject, version, src_version, state)
-          select h.app, h.usr, h.subject, b.base + h.step, h.src, h.state
-          from changed h join bumped b on b.app_id = h.app and b.id = h.usr
+          select h.app, h.usr, h.subject, h.version, h.src, h.state from changed h
           on conflict (app_id, user_id, subject) do update set version = excluded.version, src_version = excluded.src_version, state = excluded.state
       )
-      select h.ord, b.base + h.step as version from changed h join bumped b on b.app_id = h.app and b.id = h.usr
+      select h.ord, h.version from changed h
     loop
       v_version[r.ord] := r.version;
     end loop;

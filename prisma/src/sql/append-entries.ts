@@ -5,7 +5,8 @@ import type { Statement } from '../statement.ts';
  *
  * Locks: conversations in id order, then member rows in (conversation_id, user_id) order, each at most 250 ms.
  * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.
- * Bodies travel as text[] and are cast once; see README, "Measured", for jsonb[] and for one json parameter.
+ * Server CPU a message: 130 us in calls of 20, 93 us in calls of 50, 550 us one by one (README, "Measured").
+ * Bodies travel as text[] and are cast once; jsonb[] and one json text cost the same within 7 %, and the latter could misalign.
  * Rejected: a loop of single appends (one commit each); a plain statement with data-modifying CTEs (judges with the snapshot from
  * before the lock wait, so a member removed meanwhile still writes).
  */

@@ -5,7 +5,7 @@ import type { Statement } from '../statement.ts';
  *
  * Locks: the conversation row (`for no key update`, at most 250 ms), then the sender's member row by its update.
  * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.
- * Rejected: `append_entries` for a batch of one (its array plumbing costs more; see README, "Measured"); separate statements from
+ * Rejected: `append_entries` for a batch of one (1,140 instead of 640 us of server CPU); separate statements from
  * Node in a transaction (five round trips with the conversation locked).
  */
 export const appendOne: Statement = {

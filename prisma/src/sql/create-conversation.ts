@@ -32,7 +32,7 @@ export interface CreatedConversation {
  * Conversation, all member rows, first entry and outbox row in one transaction: function `create_conversation`.
  *
  * Locks: a concurrent creation of the same id waits on `conversation_pkey` until the first commits, then reads it.
- * Rejected: member rows one by one, or in chunks (10,000 members in one unnest: see README, "Measured").
+ * Rejected: member rows one by one, or in chunks (10,000 members in one unnest take 130 ms).
  */
 const create: Statement = {
   name: 'create_conversation',

@@ -12,7 +12,7 @@ export interface MemberList extends Pick<ConversationState, 'memberVersion' | 'm
 
 /**
  * Index: `conversation_pkey`, `member_pkey` range of one conversation. No lock: list and version come from one statement, hence from
- * one snapshot. User ids contain no line break, so they come as one text (10,000 ids: see README, "Measured").
+ * one snapshot. User ids contain no line break, so they come as one text (10,000 ids: 3.4 ms).
  * Rejected: two statements (a member who joins between them is in the list of an older version, or missing from a newer one);
  * text[] (the driver parses arrays by character).
  */
