@@ -52,7 +52,8 @@ async function upgrade(path: string, headers: Record<string, string> = {}): Prom
   }
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk;
-  return { status: response.statusCode ?? 0, code: (JSON.parse(text) as { code: string }).code };
+  const isProblem = response.headers['content-type'] === 'application/problem+json';
+  return { status: response.statusCode ?? 0, ...(isProblem ? { code: (JSON.parse(text) as { code: string }).code } : {}) };
 }
 
 describe('handshake', () => {
@@ -163,6 +164,13 @@ describe('handshake', () => {
     expect(await upgrade(`${good}&sid=abc`)).toEqual({ status: 400, code: 'invalid_request' });
     expect(await upgrade(`${good}&hb=turbo`)).toEqual({ status: 400, code: 'invalid_request' });
     expect(await upgrade('//[/socket.io/?%')).toEqual({ status: 404, code: 'not_found' });
+  });
+
+  it('answers over HTTP what is no proper WebSocket handshake', async () => {
+    const good = '/socket.io/?EIO=4&transport=websocket';
+    expect(await upgrade(good, { 'sec-websocket-key': 'short' })).toMatchObject({ status: 400 });
+    expect(await upgrade(good, { 'sec-websocket-version': '7' })).toMatchObject({ status: 400 });
+    expect(await upgrade(good, { upgrade: 'h2c' })).toMatchObject({ status: 400 });
   });
 
   it('lets pages of listed origins in, its own, and what is no page', async () => {

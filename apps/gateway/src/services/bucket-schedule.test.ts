@@ -7,8 +7,8 @@ describe('bucket schedule', () => {
   it('hands everything out, never early and at most one granularity late, on one timer', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ in: fc.nat(5_000), removed: fc.boolean() }), { maxLength: 100 }),
-        fc.array(fc.nat(700), { maxLength: 30 }),
+        fc.array(fc.record({ in: fc.nat(5_000), removed: fc.boolean() }), { maxLength: 100, size: 'max' }),
+        fc.array(fc.nat(700), { maxLength: 30, size: 'max' }),
         (items, steps) => {
           const clock = new ManualClock();
           const granularity = 100;

@@ -24,7 +24,7 @@ describe('key frame', () => {
   it('is one text frame that holds the notify event, at every length', () => {
     const log = fc.stringMatching(/^c\/[0-9a-f]{8}-[0-9a-f]{4}$/) as fc.Arbitrary<LogName>;
     fc.assert(
-      fc.property(fc.array(fc.tuple(log, fc.nat()), { maxLength: 300 }), fc.boolean(), (keys, resync) => {
+      fc.property(fc.array(fc.tuple(log, fc.nat()), { maxLength: 300, size: 'max' }), fc.boolean(), (keys, resync) => {
         expect(read(new KeyFrames().of({ keys, resync }))).toEqual(['notify', { keys, ...(resync ? { resync } : {}) }]);
       }),
       { numRuns: 200 },
