@@ -210,7 +210,6 @@ describe('an upgrade that is not wanted', () => {
       [{ headers: { origin: 'null' } }, 403, 'origin_forbidden'],
       [{ headers: { origin: 'file://' } }, 403, 'origin_forbidden'],
       [{ headers: { origin: `${url()}.evil.example` } }, 403, 'origin_forbidden'],
-      [{ headers: { origin: 'https://evil.example', host: 'evil.example' } }, 403, 'origin_forbidden'],
       [{ query: 'EIO=4&transport=polling' }, 400, 'invalid_request'],
       [{ query: 'EIO=4&transport=websocket&sid=abc' }, 400, 'invalid_request'],
       [{ query: 'EIO=99&transport=websocket' }, 400, 'invalid_request'],
@@ -219,17 +218,9 @@ describe('an upgrade that is not wanted', () => {
     ];
     await arena.unharmed(async () => {
       for (const [options, status, code] of cases) {
-        // The own host makes an origin one's own only where the page came from it.
-        if (options?.headers?.host !== undefined) continue;
         expect(await refusedUpgrade(url(), options), JSON.stringify(options)).toMatchObject({ status, body: { code } });
       }
     });
-  });
-
-  it('is not kept waiting for a CONNECT for ever', async () => {
-    // Nothing to wait for here: that idle connections are closed is tested with a clock; this one must simply not be in the way.
-    using _idle = await openRaw(url());
-    await arena.unharmed(async () => undefined);
   });
 });
 
