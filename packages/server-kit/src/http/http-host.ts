@@ -31,7 +31,7 @@ const defaultTimeouts: HttpTimeouts = {
   headersMs: 10_000,
   keepAliveMs: 65_000,
   idleMs: 75_000,
-  stopMs: 8_000,
+  stopMs: 4_000,
 };
 
 export interface HttpHostOptions {
