@@ -16,7 +16,7 @@ export const memberColumns = `m.user_id as "userId", m.role, m.joined_seq as "jo
  * The wire text of entry `e`. Everything that a sender cannot choose is concatenated as it is (seq, times, and ids and types, whose
  * alphabets need no escaping); the clientMsgId is free text and is escaped. No space or line break is added, and jsonb's text has no
  * raw line break, so texts can be joined by one.
- * Rejected: `json_build_object` (7.0 instead of 5.0 us a row) and `row_to_json` (5.7 us, and not the wire's names).
+ * Rejected: `concat` (5.0 instead of 4.4 us a row), `json_build_object` (7.0 instead of 5.0) and `row_to_json` (5.7 us, and not the wire's names).
  */
 export const entryText = `'{"seq":' || e.seq || ',"type":"' || e.type || '","senderId":"' || e.sender_id || '","createdAt":"'
   || rfc3339(e.created_at) || case when e.client_msg_id is null then '"' else '","clientMsgId":' || to_json(e.client_msg_id)::text end

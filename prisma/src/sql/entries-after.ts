@@ -31,11 +31,11 @@ const statement: Statement = {
   text: `select c.id as "conversationId", c.app_id as "appId", c.last_seq as "lastSeq", c.oldest_seq as "oldestSeq",
       c.member_version as "memberVersion", x.first, x.texts
     from unnest($1::uuid[], $2::bigint[], $3::int[]) r (id, after, n)
-    join conversation c on c.id = r.id and c.id = any ($1::uuid[])
+    cross join lateral (select * from conversation c where c.id = r.id offset 0) c
     cross join lateral (
       select min(p.seq) as first, string_agg(p.text, E'\\n' order by p.seq) as texts
       from (select e.seq, ${entryText} as text from entry e
-            where e.conversation_id = r.id and e.conversation_id = any ($1::uuid[]) and e.seq > r.after and e.seq <= c.last_seq
+            where e.conversation_id = r.id and e.seq > r.after and e.seq <= c.last_seq
             order by e.seq limit r.n) p) x`,
 };
 

@@ -65,6 +65,24 @@ test.each(['append_one', 'append_entries'])('a member removed while a send waits
   await assertLog(db.database, id);
 });
 
+/** The guard is proved: one statement that locks and judges does so with the snapshot from before the wait. */
+test('without a fresh snapshot after the lock, the removed member writes', async () => {
+  const id = await converse(db.pool, ['ann', 'bob']);
+  const lock = await holdLock(id);
+  const sending = db.pool.query(
+    `with c as (select last_seq from conversation where id = $1 for no key update),
+       m as (select from member where conversation_id = $1 and user_id = 'bob' and left_seq is null)
+     insert into entry (conversation_id, seq, type, sender_id, message_no, countable, created_at)
+     select $1, c.last_seq + 1, 'message', 'bob', 0, false, now() from c, m returning seq`,
+    [id],
+  );
+  await lock.waiting(1);
+  await lock.query("update member set left_seq = 2 where conversation_id = $1 and user_id = 'bob'", [id]);
+  await lock.query('update conversation set last_seq = 2 where id = $1', [id]);
+  await lock.commit();
+  expect((await sending).rows).toEqual([{ seq: 3 }]);
+});
+
 test('sends and removals at once, from two processes: nothing by a member stands after the entry that says they left', async () => {
   const people = ['ann', ...Array.from({ length: 8 }, (_, index) => `user${index}`)] as [string, ...string[]];
   const id = await converse(db.pool, people);
