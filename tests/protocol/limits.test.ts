@@ -43,7 +43,8 @@ const elsewhere: Partial<Record<LimitName, string>> = {
   handshakesPerSecond: 'below, on a gateway of its own',
   adminPer10Seconds: 'below, on a gateway of its own',
   eventLoopDelayMs: 'needs a stalled process',
-  requestsInFlight: 'needs requests that do not end',
+  requestsInFlight: 'the tests of bad input: requests that do not end',
+  requestsInFlightPerUser: 'the tests of bad input: requests that do not end',
   appendQueue: 'the tests of the write side',
 };
 

@@ -7,10 +7,13 @@ export const appIdSchema = z
   .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, 'an app id: lower-case letters, digits, _ and -, at most 32')
   .meta({ id: 'AppId' });
 
-/** The integrator's own id of a user, unique per app. No user id contains `$`, which marks system senders. */
+/**
+ * The integrator's own id of a user, unique per app. No user id contains `$`, which marks system senders; `me` stands for the caller in a
+ * path, and `.` and `..` cannot stand in one.
+ */
 export const userIdSchema = z
   .string()
-  .regex(/^[A-Za-z0-9_.:@-]{1,64}$/, 'a user id: 1-64 of A-Z a-z 0-9 _ . : @ -')
+  .regex(/^(?!(?:me|\.{1,2})$)[A-Za-z0-9_.:@-]{1,64}$/, 'a user id: 1-64 of A-Z a-z 0-9 _ . : @ -, but not me, . or ..')
   .meta({ id: 'UserId', example: 'alice' });
 
 /** UUID in its canonical lower-case form: v7, or v8 where it is derived. One spelling only, since it is a key of caches and topics. */

@@ -4,9 +4,12 @@ import type { BrowserFile } from './browser-modules.ts';
 
 const loopback = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
+/** Addresses from which a machine speaks to itself. */
+const thisMachine = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
+
 /**
- * The two-pane page at `/`. Its tokens are handed out only to requests that name this machine as their host: a page of another site that
- * points a name of its own here (DNS rebinding) gets none.
+ * The two-pane page at `/`. Its tokens are handed out only to itself on this machine: not to another address,
+ * nor to a page of another origin, nor to one that points a name of its own here (DNS rebinding).
  */
 export function pageRouter(files: ReadonlyMap<string, BrowserFile>, session: () => DemoSession): express.Router {
   const router = express.Router({ caseSensitive: true, strict: true });
@@ -20,7 +23,9 @@ export function pageRouter(files: ReadonlyMap<string, BrowserFile>, session: () 
     });
   }
   router.get('/demo/session.json', (request, response, next) => {
-    if (!loopback.test(request.headers.host ?? '')) {
+    const { host = '', origin } = request.headers;
+    const own = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+    if (!loopback.test(host) || !own || !thisMachine.has(request.socket.remoteAddress ?? '')) {
       next();
       return;
     }

@@ -71,11 +71,13 @@ export function createHttpHost(options: HttpHostOptions): HttpHost {
   let stopping = false;
   const app = createExpressApp(options, () => stopping);
   const listener = pipeline.listener(hot, app as RequestListener);
-  const server = createServer(
+  const server: Server = createServer(
     {
       requestTimeout: timeouts.requestMs,
       headersTimeout: timeouts.headersMs,
       keepAliveTimeout: timeouts.keepAliveMs,
+      // Any other protocol that is offered (h2c) may be ignored (RFC 9110, 7.8): the request is answered as if it were not.
+      shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket' && server.listenerCount('upgrade') > 0,
       connectionsCheckingInterval: Math.min(1_000, timeouts.requestMs, timeouts.headersMs),
     },
     (req, res) => {

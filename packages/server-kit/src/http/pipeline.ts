@@ -59,6 +59,8 @@ class RequestPipeline {
   readonly #options: PipelineOptions & { readonly clock: Clock };
   readonly #requestId = createRequestIds();
   #inFlight = 0;
+  /** Requests with a body in progress, by whom their rate is counted against. */
+  readonly #open = new Map<string, number>();
   #limiterFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
@@ -113,19 +115,26 @@ class RequestPipeline {
       status = exchange.refuse(new NudgeError('overloaded'));
     } else {
       this.#inFlight++;
+      let entered: string | undefined;
       try {
         const subject = this.#authenticate(mounted, exchange);
         const decision = this.#consume(mounted, subject);
         this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
         const input = 'text' in target ? readTarget(mounted, target) : target;
-        if (mounted.route.body !== undefined) input.body = await this.#readBody(mounted, req);
-        else if (hasBody(req)) throw new NudgeError('invalid_request', { detail: 'this route takes no body' });
+        if (mounted.route.body !== undefined) {
+          this.#enter(mounted, subject);
+          entered = subject;
+          input.body = await this.#readBody(mounted, req);
+        }
+        if (mounted.route.body === undefined && hasBody(req))
+          throw new NudgeError('invalid_request', { detail: 'this route takes no body' });
         const admission = mounted.route.auth === 'user' ? this.#options.admit?.(exchange.identity) : undefined;
         if (admission !== undefined) await admission;
         status = exchange.answer(await mounted.handle(input, exchange));
       } catch (error) {
         status = this.#fail(exchange, error);
       }
+      if (entered !== undefined) this.#leave(entered);
       this.#inFlight--;
     }
     const elapsedMs = performance.now() - startedAt;
@@ -153,6 +162,25 @@ class RequestPipeline {
       rateKeys.set(identity, key);
     }
     return key;
+  }
+
+  /** Takes one of the user's places for a request with a body; an integrator's server is trusted with all of them. */
+  #enter({ route }: Mounted, subject: string): void {
+    const { requestsInFlightPerUser: limit } = this.#options.limits;
+    const open = this.#open.get(subject) ?? 0;
+    if (open >= limit && route.auth === 'user') {
+      throw new NudgeError('rate_limited', {
+        detail: `at most ${limit} requests of one user at the same time (requestsInFlightPerUser)`,
+        retryAfterMs: 1_000,
+      });
+    }
+    this.#open.set(subject, open + 1);
+  }
+
+  #leave(subject: string): void {
+    const open = (this.#open.get(subject) ?? 0) - 1;
+    if (open > 0) this.#open.set(subject, open);
+    else this.#open.delete(subject);
   }
 
   async #readBody({ route, maxBodyBytes, bodyLimit }: Mounted, req: IncomingMessage): Promise<unknown> {

@@ -7,6 +7,8 @@ import { queryInteger } from './query.ts';
 import type { Route } from './route.ts';
 
 const conversationParams = z.strictObject({ conversationId: conversationIdSchema });
+/** `me` is whoever asks. */
+const memberOrSelfParams = z.strictObject({ conversationId: conversationIdSchema, userId: z.union([z.literal('me'), userIdSchema]) });
 const memberParams = z.strictObject({ conversationId: conversationIdSchema, userId: userIdSchema });
 const conversationAnswer = z.strictObject({ conversation: conversationSchema });
 /** What a change of membership answers: the head it left behind, and whether it changed anything. */
@@ -91,7 +93,7 @@ export const conversationRoutes = (limits: Limits) =>
       tag: 'conversations',
       auth: 'user',
       rate: 'writesPer10Seconds',
-      params: memberParams,
+      params: memberOrSelfParams,
       answers: { 200: membershipAnswer },
       errors: ['not_found', 'forbidden', 'last_owner'],
     },
