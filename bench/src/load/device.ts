@@ -55,6 +55,8 @@ export class Device implements Participant {
 
   async #open(): Promise<void> {
     const welcome = Promise.withResolvers<void>();
+    // A connection that never came about rejects this too, with nobody waiting for it yet.
+    welcome.promise.catch(() => undefined);
     const path = '/socket.io/?EIO=4&transport=websocket';
     const events = {
       text: (text: string) => {

@@ -28,6 +28,8 @@ export async function openIdle(plan: IdlePlan): Promise<IdleResult> {
     for (let index = next++; index < plan.sockets; index = next++) {
       const token = plan.tokens[index % plan.tokens.length] ?? '';
       const welcome = Promise.withResolvers<void>();
+      // A connection that never came about rejects this too, with nobody waiting for it yet.
+      welcome.promise.catch(() => undefined);
       const events = {
         text: (text: string) => {
           if (text === '2') socket?.send('3');

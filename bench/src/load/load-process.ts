@@ -10,7 +10,10 @@ export class LoadProcess implements AsyncDisposable {
   async run<Name extends OperationName>(name: Name, request: Request<Name>): Promise<Answer<Name>> {
     const answered = once(this.#child.process, 'message');
     this.#child.process.send({ name, request });
-    const [{ answer, error }] = (await answered) as [{ answer: Answer<Name>; error?: string }];
+    const ended = once(this.#child.process, 'exit').then(() => {
+      throw new Error('the load process ended');
+    });
+    const [{ answer, error }] = (await Promise.race([answered, ended])) as [{ answer: Answer<Name>; error?: string }];
     if (error !== undefined) throw new Error(`load process: ${error}`);
     return answer;
   }
