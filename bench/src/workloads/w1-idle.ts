@@ -34,7 +34,7 @@ export const w1Idle: Workload = async ({ quick, progress }) => {
   progress(`${sockets} idle sockets, bare socket.io`);
   const bare = await (async () => {
     await using server = await startBaseline('bare-socketio');
-    return measure(server.port, server.pid, [''], sockets);
+    return await measure(server.port, server.pid, [''], sockets);
   })();
   progress(`${sockets} idle sockets, nudge`);
   await using server = await NudgeServer.start();

@@ -45,7 +45,7 @@ export const w6Pages: Workload = async ({ quick, progress }) => {
   };
   const bare = await (async () => {
     await using baseline = await startBaseline('bare-http', text);
-    return run('bare node:http, same bytes', baseline.pid, baseline.port, [tail]);
+    return await run('bare node:http, same bytes', baseline.pid, baseline.port, [tail]);
   })();
   rows.push({ workload: 'W6', what: bare.what, figures: { 'CPU s/1000 pages': bare.cost.both }, problems: bare.problems });
   const random = Array.from({ length: 200 }, (_, index) => `${path}?before=${PAGE + 2 + index * 9}&limit=${PAGE}`);
