@@ -197,10 +197,12 @@ async function query<T extends pg.QueryResultRow>(connectionString: string, sql:
 
 /** Copies a live cluster: files may grow or vanish meanwhile, which the WAL makes good. */
 async function copyTree(from: string, to: string, depth = 0): Promise<void> {
-  const { uid, gid } = await stat(from);
+  const found = await unlessGone(async () => ({ owner: await stat(from), entries: await readdir(from, { withFileTypes: true }) }));
+  if (found === undefined) return;
+  const { uid, gid } = found.owner;
   await mkdir(to, { mode: 0o700 });
   await lchown(to, uid, gid);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
+  for (const entry of found.entries) {
     if (depth === 0 && (LEFT_OUT.has(entry.name) || entry.name.startsWith('.s.PGSQL.'))) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (!entry.isDirectory()) await copyIfThere(source, target, uid, gid);
@@ -212,11 +214,18 @@ async function copyTree(from: string, to: string, depth = 0): Promise<void> {
 }
 
 async function copyIfThere(source: string, target: string, uid: number, gid: number): Promise<void> {
-  try {
+  await unlessGone(async () => {
     await copyFile(source, target);
     await lchown(target, uid, gid);
+  });
+}
+
+/** A database dropped meanwhile takes its directory with it, file by file. */
+async function unlessGone<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -65,7 +65,7 @@ export const defaultLimits = {
   /** Requests one HTTP listener works on at the same time; above it the answer is `overloaded`. */
   requestsInFlight: 2_000,
   /** Requests with a body that one user has open at the same time, so that half-sent ones of one user cannot use up what all share. */
-  requestsInFlightPerUser: 100,
+  requestsInFlightPerUser: 500,
   /** Sends waiting in the appender; above it the answer is `overloaded`. */
   appendQueue: 10_000,
 } as const satisfies Record<string, number>;
