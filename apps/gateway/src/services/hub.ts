@@ -119,6 +119,7 @@ export class Hub {
       onControl(channel.topic, message);
       return;
     }
+    if (message.kind !== 'key') return;
     const { log, seq, direct = false } = message;
     if (ofConversation && !onConversationKey(channel.topic, log, seq)) return;
     const { sessions } = channel;

@@ -94,7 +94,7 @@ export class TailCache implements AsyncDisposable {
     const onMessage = (message: BusMessage): void => {
       if (message.kind === 'key') {
         if (message.log === log) onKey(slot.tail, message.seq);
-      } else if (message.conversationId === id) slot.tail.drop(ticks.now(), message.memberVersion);
+      } else if (message.kind === 'control' && message.conversationId === id) slot.tail.drop(ticks.now(), message.memberVersion);
     };
     try {
       const unsubscribe = await bus.subscribe(conversationTopic(appId, id), onMessage);

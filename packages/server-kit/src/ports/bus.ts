@@ -2,7 +2,8 @@ import type { LogName } from '@nudge/types';
 
 /**
  * What travels between processes. `key`: a log has reached a seq (`direct`: push it past the coalescer's gap). `control`: the copies of
- * a conversation's members and entries held elsewhere are out of date.
+ * a conversation's members and entries held elsewhere are out of date. `receipt`: a member has read or received up to a seq; for those who
+ * watch the conversation, kept nowhere. `user`: whom this user blocks, is blocked by, or shows its presence to has changed.
  */
 export type BusMessage =
   | {
@@ -16,7 +17,15 @@ export type BusMessage =
       readonly conversationId: string;
       readonly memberVersion: number;
       readonly head: number;
-    };
+    }
+  | {
+      readonly kind: 'receipt';
+      readonly conversationId: string;
+      readonly userId: string;
+      readonly readSeq?: number;
+      readonly deliveredSeq?: number;
+    }
+  | { readonly kind: 'user' };
 
 /** A message for one topic. */
 export interface Publication {
