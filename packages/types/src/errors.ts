@@ -22,6 +22,8 @@ export const errorRegistry = {
   request_timeout: { status: 408, retryable: true, title: 'The request did not arrive in time' },
   client_msg_id_reused: { status: 409, retryable: false, title: 'This clientMsgId was used for another message' },
   state_changed: { status: 409, retryable: false, title: 'The entry has changed since you read it' },
+  message_redacted: { status: 409, retryable: false, title: 'The message was redacted or has expired: nothing can be added to it' },
+  limit_reached: { status: 409, retryable: false, title: 'There are as many as there may be: remove one first' },
   seq_ahead: { status: 409, retryable: false, title: 'The log has not reached the seq you name: drop the log and start it again' },
   last_owner: { status: 409, retryable: false, title: 'The last owner cannot leave or step down while others remain' },
   too_large: { status: 413, retryable: false, title: 'The request is larger than its limit' },

@@ -1,4 +1,5 @@
 export * from './conversation.ts';
+export * from './emoji.ts';
 export * from './entry.ts';
 export * from './errors.ts';
 export * from './gateways.ts';
@@ -6,7 +7,9 @@ export * from './ids.ts';
 export * from './json.ts';
 export * from './limits.ts';
 export * from './log-key.ts';
+export * from './permissions.ts';
 export * from './routes/index.ts';
 export * from './socket.ts';
 export * from './sync.ts';
 export * from './token.ts';
+export * from './user.ts';

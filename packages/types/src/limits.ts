@@ -38,6 +38,32 @@ export const defaultLimits = {
   membersPerRequest: 100,
   /** Users named as members in one request under `/v1/admin`. */
   adminMembersPerRequest: 10_000,
+  /** Users named in `mentions` of one message. */
+  mentionsPerMessage: 50,
+  /** Different emojis on one message. */
+  reactionsPerMessage: 50,
+  /** Pinned messages of one conversation. */
+  pinsPerConversation: 100,
+  /** Messages of one user that wait for their time. */
+  scheduledPerUser: 100,
+  /** How far ahead a message can be scheduled, seconds. */
+  scheduleAheadSeconds: 366 * 24 * 60 * 60,
+  /** Longest life of an expiring message, seconds. */
+  expirySeconds: 366 * 24 * 60 * 60,
+  /** Longest slow mode, seconds. */
+  slowModeSeconds: 24 * 60 * 60,
+  /** Longest retention, seconds. */
+  retentionSeconds: 10 * 366 * 24 * 60 * 60,
+  /** A synced draft as JSON, bytes. */
+  draftBytes: 4 * 1024,
+  /** Users whom one user blocks. */
+  blocksPerUser: 1_000,
+  /** Members of the largest conversation whose receipts are pushed; larger ones are asked for theirs. */
+  receiptMembers: 100,
+  /** Payload of a custom `event` as JSON, bytes. */
+  eventPayloadBytes: 1_024,
+  /** Users named in one query for profiles or presence. */
+  usersPerQuery: 100,
   /** Users in one bulk upsert. */
   usersPerUpsert: 1_000,
   /** Conversations one user is a member of. */
@@ -56,6 +82,8 @@ export const defaultLimits = {
   socketEventsPer10Seconds: 200,
   /** Typing events of one session per ten seconds; above it they are dropped. */
   typingPer10Seconds: 20,
+  /** Custom events of one session per ten seconds; above it they are dropped. */
+  customEventsPer10Seconds: 50,
   /** Live sockets of one gateway. */
   gatewaySockets: 20_000,
   /** Handshakes a gateway starts per second. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import { heartbeatSchema } from './gateways.ts';
 import { conversationIdSchema, deviceIdSchema, seqSchema, timestampSchema, userIdSchema } from './ids.ts';
-import { storableText } from './json.ts';
+import { storableObject, storableText } from './json.ts';
 import type { Limits } from './limits.ts';
 import { logKeySchema } from './log-key.ts';
 
@@ -54,6 +54,27 @@ export const presenceSchema = z.strictObject({
 });
 export type Presence = z.infer<typeof presenceSchema>;
 
+/** A member has read or received up to a seq. */
+export const receiptSchema = z.strictObject({
+  conversationId: conversationIdSchema,
+  userId: userIdSchema,
+  readSeq: seqSchema.nullish(),
+  deliveredSeq: seqSchema.nullish(),
+});
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** Name of a custom event, the integrator's own. */
+export const eventNameSchema = z.string().regex(/^[A-Za-z0-9_.:-]{1,64}$/, 'an event name: 1-64 of A-Z a-z 0-9 _ . : -');
+
+/** The integrator's own event, passed on to those who watch the conversation and kept nowhere. */
+export const customEventSchema = z.strictObject({
+  conversationId: conversationIdSchema,
+  userId: userIdSchema,
+  name: eventNameSchema,
+  payload: z.record(z.string(), z.unknown()),
+});
+export type CustomEvent = z.infer<typeof customEventSchema>;
+
 /** What the server asks of the client. `disconnect` precedes every close by the server. */
 export const controlSchema = z.strictObject({
   type: z.enum(['reconnect', 'disconnect', 'token_expiring']),
@@ -81,12 +102,20 @@ export const clientEventSchemas = (limits: Limits) => ({
   'presence.set': z.strictObject({ status: z.enum(['online', 'away']) }),
   reauth: z.strictObject({ token: z.string().min(1).max(4_096) }),
   typing: z.strictObject({ conversationId: conversationIdSchema, active: z.boolean() }),
+  event: z.strictObject({
+    conversationId: conversationIdSchema,
+    name: eventNameSchema,
+    payload: storableObject(limits.jsonDepth).refine(
+      (payload) => new TextEncoder().encode(JSON.stringify(payload)).length <= limits.eventPayloadBytes,
+      `at most ${limits.eventPayloadBytes} bytes (eventPayloadBytes)`,
+    ),
+  }),
 });
 export type ClientEventSchemas = ReturnType<typeof clientEventSchemas>;
 export type ClientEventName = keyof ClientEventSchemas;
 export type ClientPayload<Name extends ClientEventName> = z.infer<ClientEventSchemas[Name]>;
 
-/** What an acknowledged event answers on success. `typing` has no acknowledgement. */
+/** What an acknowledged event answers on success. `typing` and `event` have no acknowledgement. */
 export const ackSchemas = {
   watch: z.strictObject({
     ok: z.literal(true),
@@ -108,13 +137,18 @@ export interface ServerToClientEvents {
   notify: (notify: Notify) => void;
   typing: (typing: Typing) => void;
   presence: (presence: Presence) => void;
+  receipt: (receipt: Receipt) => void;
+  event: (event: CustomEvent) => void;
   control: (control: Control) => void;
 }
 
 /** socket.io's typed events, client to server. */
 export type ClientToServerEvents = {
   [Name in AckedEventName]: (payload: ClientPayload<Name>, ack: (answer: Ack<Name>) => void) => void;
-} & { typing: (payload: ClientPayload<'typing'>) => void };
+} & {
+  typing: (payload: ClientPayload<'typing'>) => void;
+  event: (payload: ClientPayload<'event'>) => void;
+};
 
 /** `err.data` of a refused handshake. */
 export interface HandshakeRefusal {

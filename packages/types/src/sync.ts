@@ -46,8 +46,9 @@ export const conversationDeltaSchema = z
 export type ConversationDelta = z.infer<typeof conversationDeltaSchema>;
 
 /**
- * A change in the user's own feed; `state` is absolute. Subjects: `member/<conversationId>` `{role, state, joinedSeq, leftSeq?}`,
- * `read/<conversationId>` `{readSeq}`, `pref/<conversationId>` `{hiddenSeq?}`.
+ * A change in the user's own feed; `state` is absolute. Subjects: `member/<conversationId>` `{role, state, joinedSeq, leftSeq?, mutedUntil?}`,
+ * `read/<conversationId>` `{readSeq}`, `pref/<conversationId>` (see `Preferences`), `block/<userId>` `{blocked}`,
+ * `notice/<noticeId>` `{body}` (null once dismissed).
  */
 export const feedItemSchema = z
   .strictObject({ subject: z.string(), version: seqSchema, state: z.record(z.string(), z.unknown()) })
@@ -60,16 +61,27 @@ export const headSchema = z
     id: conversationIdSchema,
     type: conversationTypeSchema,
     title: z.string().nullable(),
+    avatarUrl: z.string().nullable(),
+    frozen: z.boolean(),
     lastSeq: seqSchema,
     lastEntryAt: timestampSchema,
     readSeq: seqSchema,
     unread: z.int().min(0),
+    /** Unread messages that mention the viewer. */
     mentions: z.int().min(0),
     memberCount: z.int(),
     /** Own membership; `hidden` marks a direct conversation its viewer left and that has been quiet since. */
     member: z.strictObject({ role: roleSchema, joinedSeq: seqSchema, hidden: z.boolean() }),
-    /** Newest message, for a list. `excerpt` is the start of its text. */
-    lastMessage: z.strictObject({ seq: seqSchema, senderId: senderIdSchema, createdAt: timestampSchema, excerpt: z.string() }).nullable(),
+    /** Newest message as it now stands, for a list. `excerpt` is the start of its text. */
+    lastMessage: z
+      .strictObject({
+        seq: seqSchema,
+        senderId: senderIdSchema,
+        createdAt: timestampSchema,
+        excerpt: z.string(),
+        redacted: z.literal(true).nullish(),
+      })
+      .nullable(),
     /** Membership version: a member list read at this version is current. */
     version: z.int(),
   })

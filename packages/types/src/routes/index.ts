@@ -2,11 +2,17 @@ import type { Limits } from '../limits.ts';
 import { adminRoutes } from './admin.ts';
 import { conversationRoutes } from './conversations.ts';
 import { gatewayRoutes } from './gateways.ts';
+import { meRoutes } from './me.ts';
+import { memberRoutes } from './members.ts';
+import { messageRoutes } from './messages.ts';
 import { syncRoutes } from './sync.ts';
 
 /** Every HTTP route of the product, by operation id, under the bounds in force. */
 export const createRoutes = (limits: Limits) => ({
   ...conversationRoutes(limits),
+  ...memberRoutes(limits),
+  ...messageRoutes(limits),
+  ...meRoutes(limits),
   ...gatewayRoutes(),
   ...adminRoutes(limits),
   ...syncRoutes(limits),
@@ -21,5 +27,8 @@ export type RouteName = keyof Routes;
 export { adminRoutes } from './admin.ts';
 export { conversationRoutes } from './conversations.ts';
 export { gatewayRoutes } from './gateways.ts';
+export { meRoutes } from './me.ts';
+export { memberRoutes } from './members.ts';
+export { messageRoutes } from './messages.ts';
 export type { Route, RouteAnswer, RouteAuth, RouteInput } from './route.ts';
 export { syncRoutes } from './sync.ts';
