@@ -93,14 +93,19 @@ export class NudgeServer implements AsyncDisposable {
     return JSON.parse(answer.text) as Record<string, unknown>;
   }
 
-  /** Creates `count` users named `<prefix><n>` and mints a token for each. */
-  async users(prefix: string, count: number): Promise<BenchUser[]> {
+  /** Creates `count` users named `<prefix><n>`. */
+  async absentUsers(prefix: string, count: number): Promise<string[]> {
     const ids = Array.from({ length: count }, (_, index) => `${prefix}${index}`);
     for (let first = 0; first < count; first += 1_000) {
       await this.#call('/v1/admin/users', { users: ids.slice(first, first + 1_000).map((id) => ({ id })) }, [200]);
     }
+    return ids;
+  }
+
+  /** Creates `count` users named `<prefix><n>` and mints a token for each. */
+  async users(prefix: string, count: number): Promise<BenchUser[]> {
     const users: BenchUser[] = [];
-    for (const id of ids) {
+    for (const id of await this.absentUsers(prefix, count)) {
       const { token } = await this.#call(`/v1/admin/users/${id}/tokens`, {}, [201]);
       users.push({ id, token: String(token) });
     }

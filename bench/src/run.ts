@@ -11,6 +11,7 @@ import { w4CatchUp } from './workloads/w4-catch-up.ts';
 import { w5Latency } from './workloads/w5-latency.ts';
 import { w6Pages } from './workloads/w6-pages.ts';
 import { w7Append } from './workloads/w7-append.ts';
+import { w8BigGroup } from './workloads/w8-big-group.ts';
 import type { Workload } from './workloads/workload.ts';
 
 const workloads: Readonly<Record<string, Workload>> = {
@@ -21,6 +22,7 @@ const workloads: Readonly<Record<string, Workload>> = {
   w5: w5Latency,
   w6: w6Pages,
   w7: w7Append,
+  w8: w8BigGroup,
 };
 
 const words = process.argv.slice(2);

@@ -1,12 +1,18 @@
 import type { Cast } from '../load/chat.ts';
 import type { BenchUser, NudgeServer } from '../nudge-server.ts';
 
-/** `groups` groups of `size` users each on the server, everybody in exactly one. */
-export async function castGroups(server: NudgeServer, prefix: string, groups: number, size: number): Promise<Cast> {
+/** `groups` groups of `size` users each on the server, everybody in exactly one; `absent` are members of each who are never online. */
+export async function castGroups(
+  server: NudgeServer,
+  prefix: string,
+  groups: number,
+  size: number,
+  absent: readonly string[] = [],
+): Promise<Cast> {
   const users = await server.users(prefix, groups * size);
   const rooms = Array.from({ length: groups }, (_, index) => users.slice(index * size, (index + 1) * size));
   const ids: string[] = [];
-  for (const room of rooms) ids.push(await server.group(room.map(({ id }) => id)));
+  for (const room of rooms) ids.push(await server.group([...room.map(({ id }) => id), ...absent]));
   return cast(server.port, rooms, ids);
 }
 
