@@ -34,6 +34,8 @@ export interface AppRow {
   readonly id: string;
   readonly name: string;
   readonly epoch: number;
+  /** Custom entry types that count as unread messages. */
+  readonly countableTypes: readonly string[];
 }
 
 /** Creates an app with its (empty) log; false when it is there already. */
@@ -46,9 +48,20 @@ export async function createApp(pool: Pool, app: { readonly id: string; readonly
   });
 }
 
-/** Every app with its epoch. */
+/** Every app with its epoch and what its settings say. */
 export function loadApps(pool: Pool): Promise<AppRow[]> {
-  return ordinary(() => prismaOf(pool).app.findMany({ select: { id: true, name: true, epoch: true }, orderBy: { id: 'asc' } }));
+  return ordinary(async () => {
+    const rows = await prismaOf(pool).app.findMany({
+      select: { id: true, name: true, epoch: true, settings: true },
+      orderBy: { id: 'asc' },
+    });
+    return rows.map(({ settings, ...app }) => ({ ...app, countableTypes: countableTypesOf(settings) }));
+  });
+}
+
+function countableTypesOf(settings: Prisma.JsonValue): string[] {
+  const types = settings !== null && typeof settings === 'object' && !Array.isArray(settings) ? settings.countableTypes : undefined;
+  return Array.isArray(types) ? types.filter((type) => typeof type === 'string') : [];
 }
 
 /** Adds a key; false when (app, kid) is taken, by a retired key too. */

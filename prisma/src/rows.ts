@@ -20,6 +20,9 @@ export interface ConversationRow {
   readonly slowModeSeconds: number;
   readonly history: History;
   readonly oldestSeq: number;
+  readonly avatarUrl: string | null;
+  /** Entries older than this go; 0 = none do. */
+  readonly retentionSeconds: number;
 }
 
 /** What a pull needs to know about a conversation. */
@@ -39,7 +42,10 @@ export interface MemberRow {
   readonly ownUnread: number;
   readonly deliveredSeq: number;
   readonly mutedUntil: string | null;
+  /** Null while `banned` means for ever. A time that has passed is no ban. */
   readonly bannedUntil: string | null;
+  /** Whether a ban was in force when the row was read. */
+  readonly banned: boolean;
   readonly hiddenSeq: number | null;
   /** Seq of the entry that last changed this membership: the feed's src_version. */
   readonly changedSeq: number;

@@ -10,12 +10,16 @@ export interface FeedItem {
   readonly srcVersion: number | null;
   /** JSON text of an object. */
   readonly state: string;
-  /** Merge shallowly into the present state; a null value removes its key. Default: the state is absolute. */
+  /**
+   * Merge shallowly into the present state; a null value removes its key. Default: the state is absolute.
+   * `hiddenSeq` comes with the `hideVersion` of its membership (see `membershipFeed`): one that is not higher than the present one
+   * leaves both as they are, so mirrors of it may arrive in any order beside other preferences.
+   */
   readonly merge?: boolean;
 }
 
 /**
- * Function `apply_feed` (migrations/20261121000005_feed).
+ * Function `apply_feed` (migrations/20261121000005_feed, 20261121000009_reads_and_users).
  *
  * Locks: user rows in (app_id, id) order, at most 1 s. Index: `chat_user_pkey`, `feed_pkey`; plans pinned by the function.
  * Rejected: a sequence for versions (a lower version could commit after a higher one was pulled); one call per user (ten members

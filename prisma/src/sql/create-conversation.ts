@@ -81,8 +81,8 @@ export async function conversationOfUser(
   const [row] = await run<ReadRow & Record<string, unknown>>(pool, read, [conversationId, userId]);
   if (row === undefined) return null;
   const { isKnown, userId: memberId, role, joinedSeq, leftSeq, readSeq, readCount, ownUnread, deliveredSeq, ...rest } = row;
-  const { mutedUntil, bannedUntil, hiddenSeq, changedSeq, ...conversation } = rest;
+  const { mutedUntil, bannedUntil, banned, hiddenSeq, changedSeq, ...conversation } = rest;
   if (isKnown === null) return { conversation, member: null };
   const position = { joinedSeq, leftSeq, readSeq, readCount, ownUnread, deliveredSeq };
-  return { conversation, member: { userId: memberId, role, ...position, mutedUntil, bannedUntil, hiddenSeq, changedSeq } };
+  return { conversation, member: { userId: memberId, role, ...position, mutedUntil, bannedUntil, banned, hiddenSeq, changedSeq } };
 }

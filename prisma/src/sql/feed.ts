@@ -19,11 +19,12 @@ export interface FeedPage {
 
 /**
  * Index: `chat_user_pkey`, a range of `feed_version`. No lock: version and rows commit together and come from one snapshot.
+ * hideVersion orders what is merged into a state (migrations/20261121000009_reads_and_users) and is nobody else's business.
  * Answers `limit + 1` rows to know whether there are more.
  */
 const after: Statement = {
   name: 'feed_after',
-  text: `select u.feed_version as head, f.subject, f.version, f.state::text as state
+  text: `select u.feed_version as head, f.subject, f.version, (f.state - 'hideVersion')::text as state
     from chat_user u
     left join lateral (
       select f.subject, f.version, f.state from feed f

@@ -2,7 +2,7 @@ import type { Pool } from '../pool.ts';
 import { runOne, type Statement } from '../statement.ts';
 
 /**
- * Function `hide_direct` (migrations/20261121000003_conversation).
+ * Function `hide_direct` (migrations/20261121000003_conversation, 20261121000009_reads_and_users).
  *
  * Locks: one member row. Index: `conversation_pkey`, `member_pkey`.
  * Rejected: leaving the conversation (the pair would lose its history and the other side could no longer send).

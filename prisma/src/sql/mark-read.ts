@@ -18,7 +18,7 @@ export interface ReadResult {
 }
 
 /**
- * Function `mark_read` (migrations/20261121000004_read).
+ * Function `mark_read` (migrations/20261121000004_read, 20261121000009_reads_and_users).
  *
  * Locks: member rows in (conversation_id, user_id) order, at most 250 ms; no conversation row, so reading never waits for sending.
  * Index: `member_pkey`, `conversation_pkey`, `entry_pkey`; plans pinned by the function.

@@ -6,7 +6,7 @@ import { memberColumns } from './columns.ts';
 /** Everyone who hears of a conversation, with the version that the list belongs to. */
 export interface MemberList extends Pick<ConversationState, 'memberVersion' | 'memberCount' | 'appId' | 'lastSeq'> {
   readonly type: ConversationType;
-  /** Current members, ascending by bytes. */
+  /** Current members who are not banned, ascending by bytes. */
   readonly users: string[];
 }
 
@@ -19,7 +19,8 @@ export interface MemberList extends Pick<ConversationState, 'memberVersion' | 'm
 const list: Statement = {
   name: 'member_list',
   text: `select c.app_id as "appId", c.type, c.member_version as "memberVersion", c.member_count as "memberCount", c.last_seq as "lastSeq",
-      (select string_agg(m.user_id, E'\\n' order by m.user_id) from member m where m.conversation_id = $1 and m.left_seq is null) as users
+      (select string_agg(m.user_id, E'\\n' order by m.user_id) from member m where m.conversation_id = $1 and m.left_seq is null
+        and (m.banned_until is null or m.banned_until <= now())) as users
     from conversation c where c.id = $1`,
 };
 
@@ -27,7 +28,8 @@ const list: Statement = {
 const page: Statement = {
   name: 'member_page',
   text: `select ${memberColumns} from member m
-    where m.conversation_id = $1 and m.user_id > $2 and m.left_seq is null order by m.user_id limit $3`,
+    where m.conversation_id = $1 and m.user_id > $2 and m.left_seq is null and (m.banned_until is null or m.banned_until <= now())
+    order by m.user_id limit $3`,
 };
 
 /** The current members and the `memberVersion` they belong to; null when there is no such conversation. The caller compares `appId`. */

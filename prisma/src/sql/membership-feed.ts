@@ -17,11 +17,16 @@ export interface MembershipState extends UserOfConversation {
   readonly srcVersion: number;
   readonly readSeq: number;
   readonly hiddenSeq: number | null;
+  /** Orders the states of `hiddenSeq`; a mirror merges `{hiddenSeq, hideVersion}` into the preferences, and the highest wins. */
+  readonly hideVersion: number;
+  /** Null unless in the future. */
+  readonly mutedUntil: string | null;
 }
 
 const columns = `m.app_id as "appId", m.conversation_id as "conversationId", m.user_id as "userId", m.role,
   case when m.left_seq is null then 'joined' else 'left' end as state, m.joined_seq as "joinedSeq", m.left_seq as "leftSeq",
-  m.changed_seq as "srcVersion", m.read_seq as "readSeq", m.hidden_seq as "hiddenSeq"`;
+  m.changed_seq as "srcVersion", m.read_seq as "readSeq", m.hidden_seq as "hiddenSeq",
+  m.hide_version as "hideVersion", case when m.muted_until > now() then rfc3339(m.muted_until) end as "mutedUntil"`;
 
 /** Index: `member_pkey`, one lookup per pair. No lock: a newer change has a higher src_version and an outbox row of its own. */
 const ofPairs: Statement = {

@@ -5,6 +5,8 @@ import { run, runOne, type Statement } from '../statement.ts';
 export type OutboxHead = [string, string, number];
 /** [appId, conversationId, userId] */
 export type OutboxMember = [string, string, string];
+/** [appId, conversationId, userId, otherId]: who blocks or no longer blocks, and whom, with the pair's direct conversation. */
+export type OutboxBlock = [string, string, string, string];
 /** [appId, conversationId, userId, readSeq] */
 export type OutboxRead = [string, string, string, number];
 
@@ -25,6 +27,7 @@ export type OutboxRow = OutboxBase &
       }
     | { readonly kind: 'read'; readonly payload: { reads: OutboxRead[] } }
     | { readonly kind: 'hide'; readonly payload: { hidden: OutboxMember[] } }
+    | { readonly kind: 'block'; readonly payload: { blocks: OutboxBlock[] } }
   );
 
 export interface OutboxKey {

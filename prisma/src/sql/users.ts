@@ -19,7 +19,7 @@ export interface UserRow {
   readonly updatedAt: string;
 }
 
-const columns = `c.id, c.display_name as "displayName", c.avatar_url as "avatarUrl", c.metadata::text as metadata,
+export const userColumns = `c.id, c.display_name as "displayName", c.avatar_url as "avatarUrl", c.metadata::text as metadata,
   rfc3339(c.created_at) as "createdAt", rfc3339(c.updated_at) as "updatedAt"`;
 
 /**
@@ -58,7 +58,7 @@ const unknown: Statement = {
 /** Index: `chat_user_pkey`, one lookup per id. */
 const byIds: Statement = {
   name: 'users_by_ids',
-  text: `select ${columns} from chat_user c where c.app_id = $1 and c.id = any ($2::text[]) and c.deleted_at is null order by c.id`,
+  text: `select ${userColumns} from chat_user c where c.app_id = $1 and c.id = any ($2::text[]) and c.deleted_at is null order by c.id`,
 };
 
 /** Creates or updates users; of several rows for one id the last counts. */

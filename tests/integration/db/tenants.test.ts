@@ -98,7 +98,7 @@ test('membershipPairs, membershipFeed, heads and totals', async () => {
   expect(await membershipPairs(pool, [pair])).toEqual([]);
   expect(await membershipFeed(pool, [pair])).toEqual([]);
   expect(await heads(pool, { appId: 'b', userId: 'ann', ids: [mine, direct], limit: 10 })).toEqual([]);
-  expect(await unreadTotals(pool, { appId: 'b', userId: 'bob', ids: [mine] })).toEqual({ total: 0 });
+  expect(await unreadTotals(pool, { appId: 'b', userId: 'bob', ids: [mine] })).toEqual({ total: 0, mentions: 0 });
   expect(await membershipPairs(pool, [{ ...pair, appId: 'a' }])).toHaveLength(1);
 });
 

@@ -7,10 +7,14 @@ const GROUPS: Readonly<Record<string, string>> = {
   entry: 'conversation_id',
   reaction: 'conversation_id',
   pin: 'conversation_id',
+  entry_version: 'conversation_id',
+  mention: 'conversation_id',
   outbox: 'conversation_id',
   chat_user: 'id',
   device: 'user_id',
   feed: 'user_id',
+  block: 'user_id',
+  scheduled: 'user_id',
   app_log: 'app_id',
   app_entry: 'app_id',
 };
@@ -22,10 +26,14 @@ const GROUP_OF: Readonly<Record<string, 'conversation' | 'user' | 'app'>> = {
   entry: 'conversation',
   reaction: 'conversation',
   pin: 'conversation',
+  entry_version: 'conversation',
+  mention: 'conversation',
   outbox: 'conversation',
   chat_user: 'user',
   device: 'user',
   feed: 'user',
+  block: 'user',
+  scheduled: 'user',
   app_log: 'app',
   app_entry: 'app',
 };
@@ -43,10 +51,19 @@ const ROUTED: Readonly<Record<string, string>> = {
   mark_read: 'p_route uuid',
   delete_outbox: 'p_route uuid',
   apply_feed: 'p_route text',
+  mark_delivered: 'p_route uuid',
+  expire_entries: 'p_route uuid',
+  retain_conversation: 'p_route uuid',
+  mirror_block: 'p_route uuid',
+  set_block: 'p_route text',
+  insert_scheduled: 'p_route text',
 };
 
+/** What the server does of its own accord, for all apps. */
+const JOBS = new Set(['delete_outbox', 'expire_entries', 'retain_conversation']);
+
 /** Helpers of those functions, which touch what their caller hands them. */
-const HELPERS = new Set(['append_member_change', 'judge_message', 'rfc3339']);
+const HELPERS = new Set(['append_member_change', 'judge_message', 'rfc3339', 'wipe_entries']);
 
 type Query = (sql: string) => Promise<pg.QueryResultRow[]>;
 
@@ -151,8 +168,7 @@ async function functions(query: Query): Promise<string[]> {
     else if (!String(args).startsWith(route)) found.push(`function ${name} does not take ${route} first`);
     else if (language === 'plpgsql' && !config.includes('plan_cache_mode=force_generic_plan'))
       found.push(`function ${name} does not pin its plans`);
-    if (route !== undefined && name !== 'delete_outbox' && !/\bp_app text/.test(args))
-      found.push(`function ${name} does not take the caller's app`);
+    if (route !== undefined && !JOBS.has(name) && !/\bp_app text/.test(args)) found.push(`function ${name} does not take the caller's app`);
   }
   return found;
 }

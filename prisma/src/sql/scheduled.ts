@@ -1,0 +1,135 @@
+import type { Pool } from '../pool.ts';
+import { run, runOne, type Statement } from '../statement.ts';
+
+/** Messages one user may have put off, refused ones that still stand there included. */
+export const SCHEDULED_PER_USER = 100;
+
+export interface ScheduledKey {
+  readonly appId: string;
+  readonly userId: string;
+  readonly id: string;
+}
+
+export interface NewScheduled extends ScheduledKey {
+  readonly conversationId: string;
+  readonly clientMsgId: string;
+  readonly contentHash: Buffer;
+  readonly type: string;
+  /** JSON text. */
+  readonly body: string;
+  /** JSON text, as an append takes it. */
+  readonly extra: string | null;
+  readonly countable: boolean;
+  /** RFC 3339; kept to the millisecond. */
+  readonly sendAt: string;
+}
+
+export interface ScheduledRow extends NewScheduled {
+  readonly createdAt: string;
+  /** Why it was refused when its time came; null while it waits. */
+  readonly failedCode: string | null;
+}
+
+/**
+ * `created`; `exists`: this clientMsgId waits already, `id` and `sendAt` are the first one's and `same` says whether the content is equal;
+ * `limit_reached`: the user has as many as may be.
+ */
+export type ScheduleResult =
+  | { readonly status: 'created' | 'exists'; readonly id: string; readonly sendAt: string; readonly same: boolean }
+  | { readonly status: 'limit_reached'; readonly id: null; readonly sendAt: null; readonly same: null };
+
+/**
+ * Function `insert_scheduled` (migrations/20261121000009_reads_and_users).
+ *
+ * Locks: the user's row, at most 1 s, so the bound is exact. Index: `chat_user_pkey`, `scheduled_..._client_msg_id_key`, `scheduled_pkey`.
+ * Rejected: counting in a plain insert (two at once would both see room for one).
+ */
+const insert: Statement = {
+  name: 'insert_scheduled',
+  text: `select status, id, send_at as "sendAt", same from insert_scheduled($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9::jsonb, $10, $11, $12)`,
+};
+
+const columns = `s.app_id as "appId", s.user_id as "userId", s.id, s.conversation_id as "conversationId", s.client_msg_id as "clientMsgId",
+  s.content_hash as "contentHash", s.type, s.body::text as body, s.extra::text as extra, s.countable, rfc3339(s.send_at) as "sendAt",
+  rfc3339(s.created_at) as "createdAt", s.failed_code as "failedCode"`;
+
+/** Index: the user's range of `scheduled_pkey`, sorted: a user has a hundred at most. No lock. */
+const page: Statement = {
+  name: 'scheduled_page',
+  text: `select ${columns} from scheduled s
+    where s.app_id = $1 and s.user_id = $2 and ($3::timestamptz is null or (s.send_at, s.id) > ($3, $4::uuid)) order by s.send_at, s.id limit $5`,
+};
+
+/** Locks: the row. Index: `scheduled_pkey`. What the job has taken is being sent, so it is too late. */
+const cancel: Statement = {
+  name: 'cancel_scheduled',
+  text: `delete from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.taken_at is null returning 1`,
+};
+
+/** Locks: the row, against a cancellation at the same time. Index: `scheduled_pkey`. Taking it again after a crash is harmless. */
+const take: Statement = {
+  name: 'take_scheduled',
+  text: `update scheduled s set taken_at = now() where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.failed_code is null returning ${columns}`,
+};
+
+/** Locks: the row. Index: `scheduled_pkey`. */
+const remove: Statement = {
+  name: 'remove_scheduled',
+  text: 'delete from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id = $3',
+};
+
+/** Locks: the row. Index: `scheduled_pkey`. */
+const fail: Statement = {
+  name: 'fail_scheduled',
+  text: 'update scheduled s set failed_code = $4, taken_at = null where s.app_id = $1 and s.user_id = $2 and s.id = $3',
+};
+
+/** Index: `scheduled_due`, longest due first. No lock: whoever sends it takes it. */
+const due: Statement = {
+  name: 'due_scheduled',
+  text: `select s.app_id as "appId", s.user_id as "userId", s.id from scheduled s
+    where s.failed_code is null and s.send_at <= now() - make_interval(secs => $1::float8 / 1000) order by s.send_at limit $2`,
+};
+
+/**
+ * Puts a message off. @throws {DataError} an unknown user, or values that cannot be stored.
+ * @throws {LockTimeout | DatabaseUnavailable | TransactionConflict}
+ */
+export function insertScheduled(pool: Pool, input: NewScheduled, bound: number = SCHEDULED_PER_USER): Promise<ScheduleResult> {
+  const { appId, userId, id, conversationId, clientMsgId, contentHash, type, body, extra, countable, sendAt } = input;
+  const values = [userId, appId, id, conversationId, clientMsgId, contentHash, type, body, extra, countable, sendAt, bound];
+  return runOne<ScheduleResult & Record<string, unknown>>(pool, insert, values);
+}
+
+/** A user's messages that wait or were refused, by (sendAt, id) after a cursor (null = from the start), at most `limit`. */
+export function listScheduled(
+  pool: Pool,
+  appId: string,
+  userId: string,
+  after: { readonly sendAt: string; readonly id: string } | null,
+  limit: number,
+): Promise<ScheduledRow[]> {
+  return run<ScheduledRow & Record<string, unknown>>(pool, page, [appId, userId, after?.sendAt ?? null, after?.id ?? null, limit]);
+}
+
+/** Cancels a message that waits; false when there is none, or it is being sent. After true it never is. */
+export async function cancelScheduled(pool: Pool, appId: string, userId: string, id: string): Promise<boolean> {
+  return (await run(pool, cancel, [appId, userId, id])).length === 1;
+}
+
+/** Takes a message to send it: from now on it cannot be cancelled. Null: cancelled, sent or refused before. */
+export async function takeScheduled(pool: Pool, appId: string, userId: string, id: string): Promise<ScheduledRow | null> {
+  const [row] = await run<ScheduledRow & Record<string, unknown>>(pool, take, [appId, userId, id]);
+  return row ?? null;
+}
+
+/** Ends a message that was taken: sent (`failedCode` null), or refused with this code, under which its sender finds it. */
+export async function finishScheduled(pool: Pool, appId: string, userId: string, id: string, failedCode: string | null): Promise<void> {
+  if (failedCode === null) await run(pool, remove, [appId, userId, id]);
+  else await run(pool, fail, [appId, userId, id, failedCode]);
+}
+
+/** Messages that should have been sent at least `olderThanMs` ago, the longest due first: their job got lost. */
+export function dueScheduled(pool: Pool, query: { readonly olderThanMs: number; readonly limit: number }): Promise<ScheduledKey[]> {
+  return run<ScheduledKey & Record<string, unknown>>(pool, due, [query.olderThanMs, query.limit]);
+}
