@@ -5,31 +5,60 @@ import { appendEntries } from './sql/append-entries.ts';
 import { appendOne } from './sql/append-one.ts';
 import { run } from './statement.ts';
 
-/** Who speaks, and therefore what is judged; the table of what each mode skips stands at `judge_message` in the append migration. */
+/** Who speaks, and therefore what is judged; the table of what each mode skips stands at `judge_message_v2` in the migrations. */
 export type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
 
 export interface AppendInput {
   readonly appId: string;
   readonly conversationId: string;
-  /** The sender of a message, the actor of a membership change. */
+  /** The sender of a message, the actor of any other change; `$system` in mode `admin`. */
   readonly senderId: string;
-  /** Idempotency key per (conversation, sender); null is never a repeat. Membership changes ignore it: they are idempotent by nature. */
+  /** Idempotency key per (conversation, sender); null is never a repeat. Changes of members and of the conversation ignore it: they are idempotent by nature. */
   readonly clientMsgId: string | null;
   /** Compared when the clientMsgId is known already. */
   readonly contentHash: Buffer | null;
-  /** An entry type for plain messages, or `member.put` | `member.remove`. */
+  /** `message` or `custom.*`, or an {@link AppendOp}, which is the only input of its conversation in a call (see `repeat`). */
   readonly type: string;
-  /** JSON text; for `member.put` `{"userId", "role"?}`, for `member.remove` `{"userId"}`. */
+  /**
+   * JSON text: what a message says; what an edit says instead; for reactions `{"emoji"}`; for `conversation.updated` any of title,
+   * avatarUrl, metadata, frozen, slowModeSeconds, retentionSeconds (absent and null leave alone, `''` and `{}` clear); for `member.*`
+   * `{"userId"}` with `role`? (put), `until` (mute: RFC 3339, null or past unmutes; ban: RFC 3339, null for ever).
+   */
   readonly body: string | null;
+  /** The seq that an act on a message changes. */
   readonly targetSeq: number | null;
+  /** Of a message; an op never counts. */
   readonly countable: boolean;
   readonly mode: AppendMode;
+  /**
+   * JSON text or null: of a message `{"replyTo"?: seq, "mentions"?: [userId], "expiresInSeconds"?}`; of `message.edited`
+   * `{"mentions"?: [userId], "ifStateSeq"?}`, absent mentions being none.
+   */
+  readonly extra?: string | null;
 }
+
+/** What changes something that is there already. Acts on messages, then the conversation, then its members. */
+export type AppendOp =
+  | 'message.edited'
+  | 'message.redacted'
+  | 'reaction.added'
+  | 'reaction.removed'
+  | 'message.pinned'
+  | 'message.unpinned'
+  | 'conversation.updated'
+  | 'member.put'
+  | 'member.remove'
+  | 'member.transfer'
+  | 'member.mute'
+  | 'member.ban'
+  | 'member.unban';
 
 /**
  * `ok` written; `duplicate` written before with the same content (seq and createdAt are the original's); `conflict` written before
- * with other content; `not_found` no such conversation in this app; `unchanged` a membership change that changed nothing;
- * `repeat` not judged, send it again in a later call; the others refuse.
+ * with other content; `not_found` no such conversation in this app; `unchanged` an op that would change nothing (no entry, seq null);
+ * `repeat` not judged, send it again in a later call; the others refuse. Of acts: `target_missing` no such entry, or not visible to the
+ * actor (of member ops: not a current member); `target_invalid` not a message; `target_redacted` its content is gone; `state_changed`
+ * the target's stateSeq is not `ifStateSeq`. Of messages and edits: `reply_missing`, `mention_stranger`.
  */
 export type AppendStatus =
   | 'ok'
@@ -44,7 +73,15 @@ export type AppendStatus =
   | 'slow_mode'
   | 'repeat'
   | 'unchanged'
-  | 'last_owner';
+  | 'last_owner'
+  | 'blocked'
+  | 'target_missing'
+  | 'target_invalid'
+  | 'target_redacted'
+  | 'state_changed'
+  | 'reply_missing'
+  | 'mention_stranger'
+  | 'limit_reached';
 
 export interface AppendResult {
   readonly status: AppendStatus;
@@ -58,6 +95,8 @@ export interface AppendResult {
   readonly retryAt: string | null;
   /** The sender's own read position after the call; null for someone who never was a member. */
   readonly readSeq: number | null;
+  /** Users whose member row changed by an op: their feeds have to be mirrored. */
+  readonly touched: readonly string[];
 }
 
 export interface AppendCall {
@@ -68,7 +107,22 @@ export interface AppendCall {
   readonly inputs: readonly AppendInput[];
 }
 
-const MEMBERSHIP = new Set(['member.put', 'member.remove']);
+const OPS: ReadonlySet<string> = new Set<AppendOp>([
+  'message.edited',
+  'message.redacted',
+  'reaction.added',
+  'reaction.removed',
+  'message.pinned',
+  'message.unpinned',
+  'conversation.updated',
+  'member.put',
+  'member.remove',
+  'member.transfer',
+  'member.mute',
+  'member.ban',
+  'member.unban',
+]);
+const NOBODY: readonly string[] = [];
 
 /** Milliseconds before each further attempt, by SQLSTATE. A deadlock's victim waits longer than one that lost an index race. */
 const RETRY_DELAYS: Readonly<Record<string, readonly number[]>> = {
@@ -88,10 +142,11 @@ const RETRY_DELAYS: Readonly<Record<string, readonly number[]>> = {
 export async function append(pool: Pool, call: AppendCall): Promise<AppendResult[]> {
   const [first] = call.inputs;
   if (first === undefined) return [];
-  const single = call.inputs.length === 1 && !MEMBERSHIP.has(first.type);
+  const single = call.inputs.length === 1 && !OPS.has(first.type) && (first.extra ?? null) === null;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return single ? await one(pool, call, first) : await many(pool, call);
+      const rows = single ? await one(pool, call, first) : await many(pool, call);
+      return rows.map((row) => ({ ...row, touched: row.touched ?? NOBODY }));
     } catch (error) {
       const wait = retryDelay(error, attempt);
       if (wait === undefined) throw error;
@@ -105,7 +160,7 @@ function retryDelay(error: unknown, attempt: number): number | undefined {
   return RETRY_DELAYS[error.code]?.[attempt];
 }
 
-function one(pool: Pool, call: AppendCall, input: AppendInput): Promise<AppendResult[]> {
+function one(pool: Pool, call: AppendCall, input: AppendInput): Promise<AppendRow[]> {
   return run<AppendRow>(pool, appendOne, [
     input.conversationId,
     call.outboxId,
@@ -121,7 +176,7 @@ function one(pool: Pool, call: AppendCall, input: AppendInput): Promise<AppendRe
   ]);
 }
 
-function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<AppendResult[]> {
+function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<AppendRow[]> {
   return run<AppendRow>(pool, appendEntries, [
     route,
     outboxId,
@@ -135,7 +190,9 @@ function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<Appe
     inputs.map((input) => input.targetSeq),
     inputs.map((input) => input.countable),
     inputs.map((input) => input.mode),
+    inputs.some((input) => (input.extra ?? null) !== null) ? inputs.map((input) => input.extra ?? null) : null,
   ]);
 }
 
-type AppendRow = AppendResult & Record<string, unknown>;
+/** `append_one`, which touches no other member, has no such column. */
+type AppendRow = Omit<AppendResult, 'touched'> & { readonly touched?: readonly string[] | null };

@@ -1,4 +1,12 @@
-export { type AppendCall, type AppendInput, type AppendMode, type AppendResult, type AppendStatus, append } from './append.ts';
+export {
+  type AppendCall,
+  type AppendInput,
+  type AppendMode,
+  type AppendOp,
+  type AppendResult,
+  type AppendStatus,
+  append,
+} from './append.ts';
 export {
   type AppKeyInput,
   type AppKeyRow,

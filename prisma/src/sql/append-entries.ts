@@ -1,7 +1,7 @@
 import type { Statement } from '../statement.ts';
 
 /**
- * Many inputs, one transaction, one outbox row: function `append_entries` (migrations/20261121000002_append).
+ * Many inputs, one transaction, one outbox row: function `append_entries_v2` (migrations/20261121000008_append_messages).
  *
  * Locks: conversations in id order, then member rows in (conversation_id, user_id) order, each at most 250 ms.
  * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.
@@ -11,8 +11,8 @@ import type { Statement } from '../statement.ts';
  * before the lock wait, so a member removed meanwhile still writes).
  */
 export const appendEntries: Statement = {
-  name: 'append_entries',
+  name: 'append_entries_v2',
   text: `select status, seq, created_at as "createdAt", member_version as "memberVersion", member_count as "memberCount",
-    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq"
-    from append_entries($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10, $11, $12) order by ord`,
+    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq", touched
+    from append_entries_v2($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10, $11, $12, $13::text[]::jsonb[]) order by ord`,
 };

@@ -31,6 +31,7 @@ describe.each(['append_one', 'append_entries'] as const)('%s', (path) => {
       conversationType: 'group',
       retryAt: null,
       readSeq: 2,
+      touched: [],
     });
     expect(await judge(message(id, 'bob'))).toMatchObject({ status: 'ok', seq: 3, readSeq: 1 });
     await assertLog(db.database, id);

@@ -12,7 +12,7 @@ let other: Pool;
 beforeAll(async () => {
   db = await createFixture(10);
   // Here everyone contends for one row on purpose; that nobody waits longer than 250 ms is tested elsewhere.
-  for (const name of ['append_one', 'append_entries', 'mark_read', 'create_conversation'])
+  for (const name of ['append_one', 'append_entries_v2', 'mark_read', 'create_conversation'])
     await db.database.query(`alter function ${name} set lock_timeout = '20s'`);
   other = createPool({ connectionString: db.database.connectionString, applicationName: 'db-test-other', max: 10 });
 });

@@ -46,6 +46,7 @@ const NOT_OURS = new Set(['_prisma_migrations']);
 const ROUTED: Readonly<Record<string, string>> = {
   append_one: 'p_route uuid',
   append_entries: 'p_route uuid',
+  append_entries_v2: 'p_route uuid',
   create_conversation: 'p_route uuid',
   hide_direct: 'p_route uuid',
   mark_read: 'p_route uuid',
@@ -63,7 +64,22 @@ const ROUTED: Readonly<Record<string, string>> = {
 const JOBS = new Set(['delete_outbox', 'expire_entries', 'retain_conversation']);
 
 /** Helpers of those functions, which touch what their caller hands them. */
-const HELPERS = new Set(['append_member_change', 'judge_message', 'rfc3339', 'wipe_entries']);
+const HELPERS = new Set([
+  'append_conversation_update',
+  'append_member_change',
+  'append_member_change_v2',
+  'append_message_act',
+  'fold_reaction',
+  'is_message',
+  'judge_act',
+  'judge_extra',
+  'judge_message',
+  'judge_message_v2',
+  'mention_list',
+  'put_mentions',
+  'rfc3339',
+  'wipe_entries',
+]);
 
 type Query = (sql: string) => Promise<pg.QueryResultRow[]>;
 
