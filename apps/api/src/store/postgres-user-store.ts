@@ -1,6 +1,24 @@
-import { applyFeed, feedAfter, joinedCounts, type Pool, unknownUsers, upsertUsers } from '@nudge/db';
+import {
+  applyFeed,
+  blockedBetween,
+  feedAfter,
+  getUser,
+  joinedCounts,
+  listBlocks,
+  type Pool,
+  presenceVisibility,
+  setBlock,
+  unknownUsers,
+  updateAppSettings,
+  updateMe,
+  upsertUsers,
+  usersByIds,
+} from '@nudge/db';
+import type { PresenceVisibility } from '@nudge/types';
 import { contentSecret } from './content-secret.ts';
-import type { FeedWrite, UserStore, UserUpsert } from './user-store.ts';
+import { countableTypes } from './countable-types.ts';
+import { feedState } from './feed-state.ts';
+import type { BlockChange, FeedWrite, OwnProfileRow, ProfileChange, ProfileRow, UserStore, UserUpsert } from './user-store.ts';
 
 /** The user and app side on one PostgreSQL. */
 export class PostgresUserStore implements UserStore {
@@ -12,6 +30,10 @@ export class PostgresUserStore implements UserStore {
 
   applyFeed(writes: readonly FeedWrite[]): Promise<readonly (number | null)[]> {
     return applyFeed(this.#pool, writes);
+  }
+
+  feedState(appId: string, userId: string, subject: string): Promise<string | null> {
+    return feedState(this.#pool, appId, userId, subject);
   }
 
   async feedVersion(appId: string, userId: string): Promise<number> {
@@ -33,5 +55,42 @@ export class PostgresUserStore implements UserStore {
 
   contentSecret(appId: string): Promise<string> {
     return contentSecret(this.#pool, appId);
+  }
+
+  countableTypes(appId: string): Promise<readonly string[]> {
+    return countableTypes(this.#pool, appId);
+  }
+
+  async setCountableTypes(appId: string, types: readonly string[]): Promise<void> {
+    await updateAppSettings(this.#pool, appId, { countableTypes: types });
+  }
+
+  ownProfile(appId: string, userId: string): Promise<OwnProfileRow | null> {
+    return getUser(this.#pool, appId, userId);
+  }
+
+  async changeProfile(appId: string, userId: string, change: ProfileChange): Promise<OwnProfileRow | null> {
+    return (await updateMe(this.#pool, appId, userId, change))?.user ?? null;
+  }
+
+  profiles(appId: string, userIds: readonly string[]): Promise<readonly ProfileRow[]> {
+    return usersByIds(this.#pool, appId, userIds);
+  }
+
+  presenceVisibility(appId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, PresenceVisibility>> {
+    return presenceVisibility(this.#pool, appId, userIds);
+  }
+
+  async relatedByBlocks(appId: string, userId: string): Promise<ReadonlySet<string>> {
+    return new Set((await blockedBetween(this.#pool, appId, [userId])).get(userId));
+  }
+
+  async setBlock(change: BlockChange): Promise<boolean> {
+    return (await setBlock(this.#pool, change)).changed;
+  }
+
+  async blocks(appId: string, userId: string, after: string | null, limit: number): Promise<readonly string[]> {
+    const rows = await listBlocks(this.#pool, appId, userId, after, limit);
+    return rows.map((row) => row.userId);
   }
 }

@@ -1,0 +1,40 @@
+import { cancelScheduled, dueScheduled, finishScheduled, insertScheduled, listScheduled, type Pool, takeScheduled } from '@nudge/db';
+import type { NewScheduled, ScheduledKey, ScheduledRow, ScheduledStore, ScheduleResult } from './scheduled-store.ts';
+
+/** More than any bound on a user's scheduled messages. */
+const ALL = 1_000_000;
+
+/** Messages that wait for their time, on one PostgreSQL. */
+export class PostgresScheduledStore implements ScheduledStore {
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async insert(message: NewScheduled, bound: number): Promise<ScheduleResult> {
+    const result = await insertScheduled(this.#pool, message, bound);
+    return result.status === 'limit_reached' ? { status: 'limit_reached' } : result;
+  }
+
+  async list(appId: string, userId: string): Promise<readonly ScheduledRow[]> {
+    const rows = await listScheduled(this.#pool, appId, userId, null, ALL);
+    return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  cancel({ appId, userId, id }: ScheduledKey): Promise<boolean> {
+    return cancelScheduled(this.#pool, appId, userId, id);
+  }
+
+  take({ appId, userId, id }: ScheduledKey): Promise<ScheduledRow | null> {
+    return takeScheduled(this.#pool, appId, userId, id);
+  }
+
+  finish({ appId, userId, id }: ScheduledKey, failedCode: string | null): Promise<void> {
+    return finishScheduled(this.#pool, appId, userId, id, failedCode);
+  }
+
+  due(olderThanMs: number, limit: number): Promise<readonly ScheduledKey[]> {
+    return dueScheduled(this.#pool, { olderThanMs, limit });
+  }
+}
