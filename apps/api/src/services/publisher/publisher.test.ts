@@ -62,13 +62,13 @@ const head = (seq: number, extra: Partial<HeadChange> = {}): HeadChange => ({
   conversationId: 'conv',
   seq,
   memberVersion: 1,
-  membersChanged: false,
+  copiesStale: false,
   ...extra,
 });
 
 describe('the pace of fan-outs', () => {
   it('is free for small conversations, grows with the members and has a cap', () => {
-    expect([0, 2, 100, 101, 1_000, 10_000].map((members) => paceOf(members, defaultPace))).toEqual([0, 0, 0, 0.4, 360, 2_000]);
+    expect([0, 2, 100, 101, 1_000, 10_000].map((members) => paceOf(members, defaultPace))).toEqual([0, 0, 0, 0.7, 630, 800]);
   });
 });
 
@@ -105,7 +105,7 @@ describe('the publisher', () => {
     await settle();
     expect(bus.seqsOf('app/u/u7')).toEqual([1]);
     expect(bus.seqsOf('app/c/conv')).toEqual([1, 2, 3, 4]);
-    clock.advance(359);
+    clock.advance(629);
     await settle();
     expect({ done, seqs: bus.seqsOf('app/u/u7') }).toEqual({ done: false, seqs: [1] });
     clock.advance(1);
@@ -126,7 +126,7 @@ describe('the publisher', () => {
     const { bus, list, publisher, loads } = setUp(2);
     await publisher.announce([head(1)]);
     list.current = { appId: 'app', memberVersion: 2, users: ['u1'] };
-    await publisher.announce([head(2, { memberVersion: 2, membersChanged: true })]);
+    await publisher.announce([head(2, { memberVersion: 2, copiesStale: true })]);
     expect(loads()).toBe(2);
     expect(bus.seqsOf('app/u/u0')).toEqual([1]);
     expect(bus.seqsOf('app/u/u1')).toEqual([1, 2]);
