@@ -36,3 +36,9 @@ export {
 } from './sync-machine.ts';
 export type { GetToken } from './tokens.ts';
 export type { Connection, ConnectionHandlers, ConnectRequest, Transport } from './transport.ts';
+export type { ConversationState } from './view/conversation-state.ts';
+export { excerptOf } from './view/excerpt.ts';
+export { applyConversation, applyEntry, applyPage, expire, mergeHistory, nextExpiry, viewOf, visibleFrom } from './view/fold.ts';
+export { foldEntry, isActing, tombstone } from './view/fold-entry.ts';
+export { foldMembers, type ViewMember, type ViewMembers } from './view/members.ts';
+export { type ConversationView, emptyView, entryAt, firstSeq, type Mine, pinnedIn, trimView, type ViewPage } from './view/view.ts';

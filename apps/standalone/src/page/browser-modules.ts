@@ -43,8 +43,8 @@ export async function readPageFiles(): Promise<ReadonlyMap<string, BrowserFile>>
     ['/demo/demo.ts', { contentType: SCRIPT, content: toBrowserScript(await text(new URL('demo.ts', own))) }],
     ['/demo/socket.io.js', { contentType: SCRIPT, content: (await text(socketIo)).replace(/\n\/\/# sourceMappingURL=.*$/, '') }],
   ]);
-  for (const name of await readdir(fileURLToPath(client))) {
-    if (!name.endsWith('.ts') || name.includes('.test.')) continue;
+  for (const name of await readdir(fileURLToPath(client), { recursive: true })) {
+    if (!name.endsWith('.ts') || /\.(test|fixture)\.ts$/.test(name)) continue;
     files.set(`/demo/client/${name}`, { contentType: SCRIPT, content: toBrowserScript(await text(new URL(name, client))) });
   }
   return files;
