@@ -1,34 +1,59 @@
 import { randomUUID } from 'node:crypto';
 import {
+  addNotice,
   appEntriesAfter,
   append,
   applyFeed,
+  banList,
+  blockedBetween,
+  cancelScheduled,
   conversationOfUser,
   conversationStates,
   createConversation,
   createPool,
   deferOutbox,
   deleteOutbox,
+  dismissNotice,
   dueOutbox,
+  dueScheduled,
   ensureUser,
   entriesAfter,
   entriesBefore,
+  entryVersions,
+  expireEntries,
   feedAfter,
+  finishScheduled,
+  getUser,
   heads,
   hideDirect,
+  insertScheduled,
   joinedConversationIds,
   joinedCounts,
+  listBlocks,
+  listScheduled,
+  markDelivered,
   markRead,
   memberList,
   memberPage,
   membersChangedAt,
   membershipFeed,
   membershipPairs,
+  mirrorBlock,
+  ownReactions,
   type Pool,
+  pinnedSeqs,
+  presenceVisibility,
   pullPages,
   pullStates,
+  reactionPage,
+  receiptCounts,
+  receiptPage,
+  retainConversations,
+  setBlock,
+  takeScheduled,
   unknownUsers,
   unreadTotals,
+  updateMe,
   upsertUsers,
   usersByIds,
 } from '@nudge/db';
@@ -42,6 +67,9 @@ const BOUND = 600;
 
 /** What finds its rows by the arbiter index of ON CONFLICT, which no plan shows. */
 const UPSERTS = new Set(['ensureUser', 'upsertUsers']);
+
+/** What counts over all members of one conversation. */
+const OVER_MEMBERS = new Set(['receiptCounts']);
 
 let db: Fixture;
 let pool: Pool;
@@ -62,6 +90,12 @@ beforeAll(async () => {
   await db.database.query(
     `insert into feed (app_id, user_id, subject, version, src_version, state) select 'a', id, 'member/x', 1, 1, '{}' from chat_user`,
   );
+  await db.database.query(
+    `insert into reaction select id, 1, 'ann', '👍', now() from conversation; insert into pin select id, 1, 'ann', now() from conversation;
+     insert into mention select id, 'ann', 2, null from conversation; insert into entry_version select id, 1, 2, '{}', null, now() from conversation;
+     insert into block select 'a', id, 'blocks', 'zed', now() from chat_user;
+     insert into scheduled select 'a', id, gen_random_uuid(), gen_random_uuid(), id, '', 'message', '{}', null, true, now() + interval '1 year', now() from chat_user`,
+  );
   await analyze();
   for (let round = 0; round < 7; round += 1) for (const [, work] of statements) await work();
   await fill();
@@ -72,7 +106,10 @@ afterAll(async () => {
 });
 
 /** The tables belong to `nudge`. */
-const analyze = () => db.database.query('analyze conversation, member, entry, outbox, chat_user, feed');
+const analyze = () =>
+  db.database.query(
+    'analyze conversation, member, entry, outbox, chat_user, feed, reaction, pin, mention, entry_version, block, scheduled',
+  );
 
 /** 200,000 entries and as many memberships, feed rows and users beside those that the statements touch; no ANALYZE. */
 async function fill(): Promise<void> {
@@ -91,6 +128,17 @@ async function fill(): Promise<void> {
     `insert into feed (app_id, user_id, subject, version, src_version, state)
        select 'a', 'bob', 'member/' || gen_random_uuid(), n, 1, '{"state":"joined"}' from generate_series(1, 3000) n`,
     `update chat_user set feed_version = 3000 where id = 'bob'`,
+    `insert into reaction select conversation_id, seq, 'user' || n, 'e' || n % 3, now() from entry cross join generate_series(1, 40) n where seq between 2 and 4`,
+    `insert into pin select conversation_id, seq, 'ann', now() from entry where seq between 2 and 60`,
+    `insert into mention select c.id, u, s, null from conversation c cross join unnest(array['ann', 'bob', 'user1']) u cross join generate_series(5, 20) s`,
+    `insert into entry_version select conversation_id, seq, seq + n, '{}', null, now() from entry cross join generate_series(1, 5) n where seq between 2 and 20`,
+    `insert into block select 'a', 'user' || n, k, 'zed' || n % 7, now() from generate_series(1, 50000) n cross join unnest(array['blocks', 'blocked_by']) k`,
+    `insert into scheduled select 'a', 'user' || n % 5000, gen_random_uuid(), gen_random_uuid(), 'c' || n, '', 'message', '{}', null, true, now() + interval '1 year', now()
+       from generate_series(1, 50000) n`,
+    `update entry set expires_at = now() + interval '1 year' where seq between 30 and 60`,
+    `update entry set expires_at = now() - interval '1 s' where seq = 61 and conversation_id in (select id from conversation limit 5)`,
+    `update conversation set retention_s = 3600 where id in (select id from conversation where created_by = 'ann' and last_seq > 100 limit 2)`,
+    `update entry e set created_at = now() - interval '1 day' from conversation c where c.retention_s > 0 and e.conversation_id = c.id and e.seq < 50`,
     `insert into outbox (conversation_id, id, created_at, kind, payload, next_at)
        select gen_random_uuid(), gen_random_uuid(), now(), 'append', '{"heads":[]}', now() + interval '1 hour' from generate_series(1, 50000) n`,
   ];
@@ -222,6 +270,64 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
         limit: 20,
       }),
   ],
+  [
+    'markDelivered',
+    () =>
+      markDelivered(pool, { route: id(0), inputs: call(20).map((n) => ({ appId: 'a', conversationId: id(n), userId: 'cid', seq: 1e9 })) }),
+  ],
+  ['ownReactions', () => ownReactions(pool, 'ann', [{ conversationId: id(0), seqs: [1, 2, 3] }])],
+  ['reactionPage', () => reactionPage(pool, id(0), 2, 'e1', null, 20)],
+  ['reactionPage (all)', () => reactionPage(pool, id(0), 2, null, null, 20)],
+  ['pinnedSeqs', () => pinnedSeqs(pool, id(0))],
+  ['receiptPage', () => receiptPage(pool, id(0), null, 20)],
+  ['receiptCounts', () => receiptCounts(pool, id(0), 2, 'ann')],
+  ['entryVersions', () => entryVersions(pool, 'a', id(0), 2)],
+  ['banList', () => banList(pool, id(0), null, 20)],
+  ['expireEntries', () => expireEntries(pool, 20)],
+  ['retainConversations', () => retainConversations(pool, { limit: 1, chunk: 20 })],
+  [
+    'setBlock',
+    async () => {
+      const pair = { appId: 'a', userId: 'ann', otherId: 'bob', conversationId: direct };
+      await setBlock(pool, { ...pair, blocked: true, outboxId: randomUUID() });
+      await setBlock(pool, { ...pair, blocked: false, outboxId: randomUUID() });
+    },
+  ],
+  ['mirrorBlock', () => mirrorBlock(pool, { appId: 'a', conversationId: direct })],
+  ['listBlocks', () => listBlocks(pool, 'a', 'ann', null, 20)],
+  ['blockedBetween', () => blockedBetween(pool, 'a', ['ann', 'bob'])],
+  ['presenceVisibility', () => presenceVisibility(pool, 'a', ['ann', 'bob'])],
+  ['getUser', () => getUser(pool, 'a', 'ann')],
+  ['updateMe', () => updateMe(pool, 'a', 'ann', { displayName: 'Ann' })],
+  [
+    'notices',
+    async () => {
+      const key = { ...ann, noticeId: randomUUID() };
+      await addNotice(pool, { ...key, body: '{}' });
+      await dismissNotice(pool, key);
+    },
+  ],
+  [
+    'scheduled',
+    async () => {
+      const key = { ...ann, id: randomUUID(), conversationId: id(0), clientMsgId: randomUUID() };
+      const rest = {
+        type: 'message',
+        body: '{}',
+        extra: null,
+        countable: true,
+        sendAt: '2026-01-01T00:00:00Z',
+        contentHash: Buffer.from('x'),
+      };
+      await insertScheduled(pool, { ...key, ...rest });
+      await listScheduled(pool, 'a', 'ann', null, 20);
+      await dueScheduled(pool, { olderThanMs: 0, limit: 20 });
+      await takeScheduled(pool, 'a', 'ann', key.id);
+      await cancelScheduled(pool, 'a', 'ann', key.id);
+      await finishScheduled(pool, 'a', 'ann', key.id, 'frozen');
+      await finishScheduled(pool, 'a', 'ann', key.id, null);
+    },
+  ],
   ['unreadTotals', () => unreadTotals(pool, { ...ann, ids })],
   ['feedAfter', () => feedAfter(pool, 'a', 'bob', 0, 20)],
   ['joinedConversationIds', () => joinedConversationIds(pool, 'a', 'ann')],
@@ -239,7 +345,7 @@ test.each(statements)('%s: from a plan made while the tables were small, only by
   const seen = plans.accesses.filter((access) => access.relation !== 'pg_proc');
   if (!UPSERTS.has(name)) expect(seen.length).toBeGreaterThan(0);
   expect(seen.filter((access) => access.index === null)).toEqual([]);
-  expect(seen.filter((access) => access.rows > BOUND)).toEqual([]);
+  if (!OVER_MEMBERS.has(name)) expect(seen.filter((access) => access.rows > BOUND)).toEqual([]);
 });
 
 test('an entry is found by its clientMsgId and by its seq, each by its own index', async () => {
