@@ -34,14 +34,18 @@ async function serveWithReplica(options: SyncServerOptions = {}): Promise<{ serv
 function watch(stores: SyncStores, watched: Watched): SyncStores {
   const { pool, group } = stores.router.route('');
   const record = (store: typeof pool.primary, list: number[]): typeof pool.primary => ({
-    readStandings: (pairs) => store.readStandings(pairs),
+    ...store,
     async readPages(reads) {
       const pages = await store.readPages(reads);
       list.push(...pages.map((page) => page?.state.lastSeq ?? 0));
       return pages;
     },
   });
-  const servers = { primary: record(pool.primary, watched.primary), replicas: pool.replicas.map((one) => record(one, watched.replicas)) };
+  const servers = {
+    ...pool,
+    primary: record(pool.primary, watched.primary),
+    replicas: pool.replicas.map((one) => record(one, watched.replicas)),
+  };
   return { ...stores, router: { route: () => ({ pool: servers, group }) } };
 }
 

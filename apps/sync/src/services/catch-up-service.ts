@@ -2,7 +2,7 @@ import { type Clock, NudgeError, type Router, toNudgeError } from '@nudge/server
 import { type CatchUpLimits, type PlacedLog, type PlannedPage, planCatchUp } from './catch-up-plan.ts';
 import { seqAhead } from './entries-service.ts';
 import type { LogDelta, NamedLog } from './log-delta.ts';
-import { encodePage, type Page } from './page.ts';
+import { encodePage, type Page, withMine } from './page.ts';
 import type { PageReader, Reading, Source } from './page-reader.ts';
 import { cut, holds } from './run.ts';
 import type { Standings } from './standings.ts';
@@ -173,16 +173,40 @@ export class CatchUpService {
         }),
       );
     }
-    return pages.map((page) => page ?? unanswered());
+    return this.#personal(
+      source,
+      query.userId,
+      tasks,
+      pages.map((page) => page ?? unanswered()),
+    );
+  }
+
+  /** Adds the viewer's own reactions, by one statement for all pages that show any. Asked after the rows were read, see `EntriesService`. */
+  async #personal(
+    source: Source,
+    userId: string,
+    tasks: readonly Task[],
+    pages: readonly (Page | NudgeError)[],
+  ): Promise<(Page | NudgeError)[]> {
+    const asked = tasks.flatMap(({ log: { conversationId } }, index) => {
+      const page = pages[index];
+      return page === undefined || page instanceof NudgeError || page.reacted.length === 0 ? [] : [{ conversationId, seqs: page.reacted }];
+    });
+    if (asked.length === 0) return [...pages];
+    const own = await source.primary.readOwnReactions(userId, asked);
+    return pages.map((page, index) => {
+      const conversationId = tasks[index]?.log.conversationId;
+      return page instanceof NudgeError || conversationId === undefined ? page : withMine(page, own.get(conversationId));
+    });
   }
 
   /** A page without entries needs no rows; the head it names was asked for just now. */
   #pageFromTail({ epoch }: CatchUpQuery, { log, place, plan }: Task): Page | undefined {
     const { start, head } = place;
-    if (plan.window.limit === 0) return encodePage({ epoch, texts: [], head, oldestSeq: start, more: plan.window.seq < head });
+    if (plan.window.limit === 0) return encodePage({ epoch, first: 1, texts: [], head, oldestSeq: start, more: plan.window.seq < head });
     const tail = this.#options.cache.get(log.conversationId);
     if (tail?.head === undefined || tail.head < head || tail.roster.version !== place.memberVersion) return undefined;
-    return tail.page(plan.window, start, epoch);
+    return tail.page(plan.window, start, epoch, this.#options.clock.now());
   }
 
   /** When the members changed between the two statements, the place is asked again: the rows may lie beyond a leaving. */
@@ -205,7 +229,7 @@ export class CatchUpService {
     const head = rows.state.lastSeq;
     const { from, to, more } = rangeOf(plan.window, start, head);
     if (head < place.head || !holds(rows, from, to)) return new NudgeError('not_caught_up', { retryAfterMs: CATCH_UP_RETRY_MS });
-    return encodePage({ epoch, texts: cut(rows, from, to), head, oldestSeq: start, more });
+    return encodePage({ epoch, first: from, texts: cut(rows, from, to), head, oldestSeq: start, more });
   }
 }
 

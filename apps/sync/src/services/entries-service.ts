@@ -1,6 +1,6 @@
 import { type Clock, NudgeError, type Router } from '@nudge/server-kit';
 import type { PageRows } from '../store/pull-store.ts';
-import { encodePage, type Page } from './page.ts';
+import { encodePage, type Page, withMine } from './page.ts';
 import type { PageReader, Reading, Source } from './page-reader.ts';
 import { cut, holds } from './run.ts';
 import type { Standings } from './standings.ts';
@@ -51,9 +51,10 @@ export class EntriesService {
     this.#options = options;
   }
 
-  /** The page without waiting, if the tail has what was promised. */
+  /** The page without waiting, if the tail has what was promised and nothing on it differs by viewer. */
   cached(query: EntriesQuery): Page | undefined {
-    return this.#fromTail(query, floorOf(query, this.#options.ticks.now()));
+    const page = this.#fromTail(query, floorOf(query, this.#options.ticks.now()));
+    return page === undefined || page.reacted.length > 0 ? undefined : page;
   }
 
   /**
@@ -64,15 +65,29 @@ export class EntriesService {
    */
   list(query: EntriesQuery, signal: AbortSignal): Promise<Page> {
     const { clock, ticks, waitMs } = this.#options;
-    return within(this.#read(query, floorOf(query, ticks.now()), signal), { clock, ms: waitMs, signal });
+    return within(this.#personal(query, floorOf(query, ticks.now()), signal), { clock, ms: waitMs, signal });
+  }
+
+  /**
+   * The page with the viewer's own reactions. They are asked of the primary after the rows were read: an own reaction that is counted on
+   * the page must not be missing beside it, while one that is newer than the counts comes with its own entry.
+   */
+  async #personal(query: EntriesQuery, floor: Floor, signal: AbortSignal): Promise<Page> {
+    const page = await this.#read(query, floor, signal);
+    if (page.reacted.length === 0) return page;
+    const { conversationId, userId } = query;
+    const { primary } = this.#options.router.route(conversationId).pool;
+    const own = await primary.readOwnReactions(userId, [{ conversationId, seqs: page.reacted }]);
+    return withMine(page, own.get(conversationId));
   }
 
   /** The page without asking anyone, if the tail reaches the floor, holds the page and knows the reader. */
   #fromTail(query: EntriesQuery, floor: Floor): Page | undefined {
     const tail = this.#options.cache.get(query.conversationId);
     if (tail === undefined || tail.appId !== query.appId || !reachedBy(tail, floor)) return undefined;
-    const start = tail.startFor(query.userId, this.#options.clock.now());
-    return start === undefined ? undefined : tail.page(query.window, start, query.epoch);
+    const now = this.#options.clock.now();
+    const start = tail.startFor(query.userId, now);
+    return start === undefined ? undefined : tail.page(query.window, start, query.epoch, now);
   }
 
   async #read(query: EntriesQuery, asked: Floor, signal: AbortSignal): Promise<Page> {
@@ -107,14 +122,18 @@ export class EntriesService {
     return { floor: { ...floor, seq: floor.fresh ? lastSeq : floor.seq, fresh: false }, place: { start: confirmed.start, memberVersion } };
   }
 
-  /** Gets what the tail lacks: rows up to the floor, the reader's membership, or both at once. */
+  /** Gets what the tail lacks: rows up to the floor or in place of stale ones, the reader's membership, or both at once. */
   async #prepare(source: Source, tail: Tail, query: EntriesQuery, floor: Floor): Promise<void> {
     const { standings, refresher, clock } = this.#options;
     const { conversationId, userId, appId, window } = query;
-    const lacksRows = !reachedBy(tail, floor);
+    const now = clock.now();
+    const after = tail.readFrom(window, tail.startFor(userId, now) ?? 1, now);
+    const repairs = tail.head !== undefined && after < tail.head;
+    const lacksRows = repairs || !reachedBy(tail, floor);
     const rowsConfirmReader = lacksRows && !source.replicas.exist;
-    const lacksReader = !tail.roster.knows(userId) || (!rowsConfirmReader && tail.startFor(userId, clock.now()) === undefined);
-    const flight = lacksRows ? refresher.refresh(source, tail, floor, window.seq, lacksReader ? userId : undefined) : undefined;
+    const lacksReader = !tail.roster.knows(userId) || (!rowsConfirmReader && tail.startFor(userId, now) === undefined);
+    const target = repairs ? { ...floor, seq: Math.max(floor.seq, tail.head ?? 0) } : floor;
+    const flight = lacksRows ? refresher.refresh(source, tail, target, { after, repairs }, lacksReader ? userId : undefined) : undefined;
     const isAskedAlong = flight?.userId === userId && !source.replicas.exist;
     const [reading] = await Promise.all([
       flight?.landed,
@@ -143,7 +162,8 @@ export class EntriesService {
       const head = rows.state.lastSeq;
       if (head < floor.seq) throw seqAhead();
       const { from, to, more } = rangeOf(query.window, start, head);
-      if (holds(rows, from, to)) return encodePage({ epoch: query.epoch, texts: cut(rows, from, to), head, oldestSeq: start, more });
+      if (holds(rows, from, to))
+        return encodePage({ epoch: query.epoch, first: from, texts: cut(rows, from, to), head, oldestSeq: start, more });
       window = { kind: 'after', seq: from - 1, limit: query.window.limit };
     }
   }

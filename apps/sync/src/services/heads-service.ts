@@ -1,5 +1,5 @@
 import type { Head } from '@nudge/types';
-import type { HeadRow, UserStore } from '../store/user-store.ts';
+import type { HeadRow, UnreadTotals, UserStore } from '../store/user-store.ts';
 import { decodeHeadsCursor, encodeHeadsCursor } from './heads-cursor.ts';
 
 /** A page of the own conversations. */
@@ -42,9 +42,9 @@ export class HeadsService {
     return rows.length > limit && last !== undefined ? { items, nextCursor: encodeHeadsCursor(last) } : { items };
   }
 
-  /** Unread messages over all conversations. Mentions are not written yet, so none are unread. */
-  async unread(appId: string, userId: string): Promise<{ total: number; mentions: number }> {
-    return { total: await this.#users.countUnread(appId, userId), mentions: 0 };
+  /** Unread messages and mentions over all conversations. */
+  unread(appId: string, userId: string): Promise<UnreadTotals> {
+    return this.#users.countUnread(appId, userId);
   }
 }
 
@@ -58,11 +58,13 @@ function toHead(row: HeadRow): Head {
     id: row.id,
     type: row.type,
     title: row.title,
+    avatarUrl: row.avatarUrl,
+    frozen: row.frozen,
     lastSeq: row.lastSeq,
     lastEntryAt: row.lastEntryAt,
     readSeq: row.readSeq,
     unread: row.unread,
-    mentions: 0,
+    mentions: row.mentions,
     memberCount: row.memberCount,
     member: { role: row.role, joinedSeq: row.joinedSeq, hidden: row.hiddenSeq !== null && row.lastSeq <= row.hiddenSeq },
     lastMessage: row.lastMessage,

@@ -1,3 +1,6 @@
+import type { OwnReactions } from '../store/pull-store.ts';
+import { masked, reactedOf } from './entry-text.ts';
+
 /** A finished page: the answer of `listEntries`, whose tail is also the delta of that log in `POST /v1/sync`. */
 export interface Page {
   /** `{"epoch":…,"entries":[…],"mine":{},"head":…,"oldestSeq":…,"more":…}` in UTF-8. Shared: never written to. */
@@ -6,12 +9,20 @@ export interface Page {
   readonly json: Buffer | string;
   /** Where `"entries"` begins in `whole`. */
   readonly deltaAt: number;
+  /** Where the value of `"mine"` begins in `whole`. */
+  readonly mineAt: number;
   readonly count: number;
+  /** Seqs of its entries with reactions. Where there are any, each viewer is told beside the shared page which are the own ones. */
+  readonly reacted: readonly number[];
 }
 
-/** What a page says. `oldestSeq` is the visible start of this viewer; `texts` are entries as wire JSON, taken over unparsed. */
+/**
+ * What a page says. `texts[i]` is the wire JSON of entry `first + i`, taken over unparsed. `oldestSeq` is the visible start of this
+ * viewer: what the texts say of anything before it is left out.
+ */
 export interface PageContent {
   readonly epoch: number;
+  readonly first: number;
   readonly texts: readonly string[];
   readonly head: number;
   readonly oldestSeq: number;
@@ -19,13 +30,32 @@ export interface PageContent {
 }
 
 const SMALL_BYTES = 4096;
+const NO_MINE_BYTES = '{}'.length;
 
-/** Encodes a page. `mine` is what differs by viewer; it has no content yet, and a page with any must not be shared between viewers. */
-export function encodePage(content: PageContent): Page {
-  const opening = `{"epoch":${content.epoch},`;
-  const text = `${opening}"entries":[${content.texts.join(',')}],"mine":{},"head":${content.head},"oldestSeq":${content.oldestSeq},"more":${content.more}}`;
+/** Encodes the page that everyone shares who sees the log from the same start. */
+export function encodePage({ epoch, first, texts, head, oldestSeq, more }: PageContent): Page {
+  const opening = `{"epoch":${epoch},`;
+  const shown = oldestSeq > 1 ? texts.map((text) => masked(text, oldestSeq)) : texts;
+  const entries = shown.join(',');
+  const ending = `{},"head":${head},"oldestSeq":${oldestSeq},"more":${more}}`;
+  const text = `${opening}"entries":[${entries}],"mine":${ending}`;
   const whole = Buffer.from(text);
-  return { whole, json: whole.length <= SMALL_BYTES ? text : whole, deltaAt: opening.length, count: content.texts.length };
+  return {
+    whole,
+    json: whole.length <= SMALL_BYTES ? text : whole,
+    deltaAt: opening.length,
+    mineAt: whole.length - ending.length,
+    count: texts.length,
+    reacted: reactedOf(shown, first, entries),
+  };
+}
+
+/** The page as one viewer gets it: never shared. */
+export function withMine(page: Page, own: OwnReactions | undefined): Page {
+  if (own === undefined) return page;
+  const mine = Buffer.from(JSON.stringify(Object.fromEntries(own)));
+  const whole = Buffer.concat([page.whole.subarray(0, page.mineAt), mine, page.whole.subarray(page.mineAt + NO_MINE_BYTES)]);
+  return { ...page, whole, json: whole };
 }
 
 /** The page as the value of one log in `POST /v1/sync`. With `tooLong` the client starts a new range at `snapshotSeq`. */

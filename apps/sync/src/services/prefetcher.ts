@@ -34,6 +34,8 @@ export class Prefetcher {
   async #read(tail: Tail, seq: number, head: number): Promise<void> {
     const { router, refresher, ticks } = this.#options;
     const source = router.route(tail.id).pool;
-    await refresher.refresh(source, tail, { seq, fresh: false, since: ticks.now() }, head, undefined).landed.catch(() => undefined);
+    await refresher
+      .refresh(source, tail, { seq, fresh: false, since: ticks.now() }, { after: head, repairs: false }, undefined)
+      .landed.catch(() => undefined);
   }
 }

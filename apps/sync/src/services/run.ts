@@ -20,8 +20,8 @@ export function cut(run: Run, from: number, to: number): readonly string[] {
 }
 
 /**
- * The longest run that ends at the head, from what is kept and what was just read. Entries are immutable, so where both hold a
- * seq it does not matter whose text stays.
+ * The longest run that ends at the head, from what is kept and what was just read. Where both hold a seq the text of the newer state
+ * stays; which of the older texts are stale then is not judged here.
  *
  * @param kept the run kept so far; it ends at the head as known before
  * @param read a stretch read from a state whose head was `head`

@@ -84,7 +84,7 @@ test('the bound holds, and what is evicted is not listened to any more', async (
     const tail = cache.track(`c${i}`, state(5));
     await turn();
     tail?.absorbPage(rows(1, 5, 100), 'ann', arrived(sent()));
-    tail?.page({ kind: 'after', seq: 0, limit: 5 }, 1, 1);
+    tail?.page({ kind: 'after', seq: 0, limit: 5 }, 1, 1, 0);
     expect(cache.bytes).toBeLessThanOrEqual(8_000);
     expect(bus.topicCount).toBe(cache.size);
   }

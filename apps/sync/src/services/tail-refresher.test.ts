@@ -33,7 +33,13 @@ async function setUp() {
   gated = true;
   store.pages.length = 0;
   const refresh = (floor: Partial<Floor>) =>
-    reader.refresher.refresh(reader.source, tail, { seq: 0, fresh: false, since: reader.ticks.now(), ...floor }, 5, undefined).landed;
+    reader.refresher.refresh(
+      reader.source,
+      tail,
+      { seq: 0, fresh: false, since: reader.ticks.now(), ...floor },
+      { after: 5, repairs: false },
+      undefined,
+    ).landed;
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
   const openOne = async (): Promise<void> => {
     await turn();

@@ -12,6 +12,14 @@ export interface Floor {
   readonly since: number;
 }
 
+/** Which rows a reader needs, as an exclusive lower bound. */
+export interface Reach {
+  /** Where a tail that holds nothing begins, and where the first stale text is that the reader needs. */
+  readonly after: number;
+  /** Whether texts that the tail holds are needed again. */
+  readonly repairs: boolean;
+}
+
 /** A read under way, or about to be. */
 export interface Boarded {
   /** What was read; the tail has taken it in. `undefined`: it failed for others, ask again. */
@@ -24,6 +32,10 @@ interface Flight {
   readonly userId: string | undefined;
   /** Exclusive lower bound of what it reads into a tail that holds nothing. */
   after: number;
+  /** Exclusive lower bound of what it reads again of what the tail holds. */
+  repairsAfter: number;
+  /** Exclusive lower bound of what it reads, from its leaving on. */
+  from: number;
   target: number;
   /** Tick at which it left; 0 while it waits. */
   leftAt: () => number;
@@ -57,23 +69,36 @@ export class TailRefresher {
   }
 
   /**
-   * @param after where a tail that holds nothing begins
    * @param userId whose membership a new flight reads along; one that is joined may carry another's
    */
-  refresh(source: Source, tail: Tail, floor: Floor, after: number, userId: string | undefined): Boarded {
+  refresh(source: Source, tail: Tail, floor: Floor, reach: Reach, userId: string | undefined): Boarded {
     const flights = this.#flights.get(tail) ?? { current: undefined, next: undefined };
     this.#flights.set(tail, flights);
     const { current, next } = flights;
-    if (current !== undefined && (tail.head !== undefined || after >= current.after) && reaches(current, floor, source.replicas.exist)) {
+    const { after } = reach;
+    const repairsAfter = reach.repairs ? after : Number.POSITIVE_INFINITY;
+    const inReach = (tail.head !== undefined && !reach.repairs) || after >= (current?.from ?? 0);
+    if (current !== undefined && inReach && reaches(current, floor, source.replicas.exist)) {
       return { landed: current.landed.catch(() => undefined), userId: current.userId };
     }
     if (next !== undefined) {
       next.target = Math.max(next.target, floor.seq);
       next.after = Math.min(next.after, after);
+      next.repairsAfter = Math.min(next.repairsAfter, repairsAfter);
       return next;
     }
     const { promise, resolve, reject } = Promise.withResolvers<Reading>();
-    const flight: Flight = { userId, after, target: floor.seq, leftAt: NOT_YET, landed: promise, resolve, reject };
+    const flight: Flight = {
+      userId,
+      after,
+      repairsAfter,
+      from: after,
+      target: floor.seq,
+      leftAt: NOT_YET,
+      landed: promise,
+      resolve,
+      reject,
+    };
     flights.next = flight;
     if (current === undefined) void this.#fly(source, tail, flights);
     return flight;
@@ -95,10 +120,11 @@ export class TailRefresher {
   }
 
   #read(source: Source, tail: Tail, flight: Flight): Promise<Reading> {
+    flight.from = tail.head === undefined ? flight.after : Math.min(tail.head, flight.repairsAfter);
     const read: PageRead = {
       conversationId: tail.id,
       kind: 'after',
-      seq: tail.head ?? flight.after,
+      seq: flight.from,
       limit: this.#pageEntries,
       userId: flight.userId,
     };

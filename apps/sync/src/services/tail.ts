@@ -1,8 +1,9 @@
 import type { ConversationState, PageRows, Standing } from '../store/pull-store.ts';
+import { absorb, expire, firstStale, holdsFresh, type KeptRun, trimKept } from './kept-run.ts';
 import type { Origin } from './origin.ts';
 import { encodePage, type Page } from './page.ts';
 import { Roster } from './roster.ts';
-import { bytesOf, cut, holds, lastOf, merge, type Run, trim } from './run.ts';
+import { bytesOf, cut, lastOf } from './run.ts';
 import { visibleStart } from './visibility.ts';
 import { rangeOf, type Window } from './window.ts';
 
@@ -26,7 +27,7 @@ const MEMBER_BYTES = 128;
 
 /**
  * What is kept of one conversation: a contiguous run of entry texts that ends at a committed head, pages finished from it, and who
- * may read them. Nothing is kept from a statement that was sent before the last {@link drop}, nor before the control topic of the
+ * may read them. The run and what its acting entries make stale change in one step, so no head is ever shown with an older text. Nothing is kept from a statement that was sent before the last {@link drop}, nor before the control topic of the
  * conversation was heard.
  */
 export class Tail {
@@ -37,7 +38,8 @@ export class Tail {
   readonly #resized: (by: number) => void;
   #state: ConversationState;
   #stateTick = 0;
-  #run: Run | undefined;
+  #stateDropped = false;
+  #run: KeptRun | undefined;
   #memos: Memo[] = [];
   #headTick = 0;
   #keepsAfter = Number.POSITIVE_INFINITY;
@@ -97,18 +99,22 @@ export class Tail {
     if (this.open) this.#keepsAfter = now;
     if (memberVersion === undefined) this.roster.distrust();
     else this.roster.raise(memberVersion, now);
+    this.#stateTick = Math.max(this.#stateTick, now);
+    this.#stateDropped = true;
     this.#setRun(undefined);
   }
 
   /** First seq the user sees, or `undefined` when the membership is not known well enough to answer from here. */
   startFor(userId: string, now: number): number | undefined {
+    if (this.#stateDropped) return undefined;
     const joinedSeq = this.roster.joinedSeq(userId, now);
     return joinedSeq === undefined ? undefined : visibleStart(this.#state, joinedSeq);
   }
 
-  /** The finished page, or `undefined` when the run does not hold it. The same object for everyone who asks for the same. */
-  page(window: Window, start: number, epoch: number): Page | undefined {
+  /** The finished page, or `undefined` when the run does not hold it as it is at `now`. The same object for everyone who asks for the same. */
+  page(window: Window, start: number, epoch: number, now: number): Page | undefined {
     this.wanted = true;
+    this.#expire(now);
     for (const memo of this.#memos) {
       const { seq, limit, kind } = memo.window;
       if (seq === window.seq && limit === window.limit && kind === window.kind && memo.start === start && memo.epoch === epoch)
@@ -117,12 +123,21 @@ export class Tail {
     if (this.#run === undefined) return undefined;
     const head = lastOf(this.#run);
     const { from, to, more } = rangeOf(window, start, head);
-    if (!holds(this.#run, from, to)) return undefined;
-    const page = encodePage({ epoch, texts: cut(this.#run, from, to), head, oldestSeq: start, more });
+    if (!holdsFresh(this.#run, from, to)) return undefined;
+    const page = encodePage({ epoch, first: from, texts: cut(this.#run, from, to), head, oldestSeq: start, more });
     this.#memos.push({ window, start, epoch, page });
     this.#resize(page.whole.length);
     if (this.#memos.length > MEMO_PAGES) this.#resize(-(this.#memos.shift()?.page.whole.length ?? 0));
     return page;
+  }
+
+  /** Exclusive bound above which a read gives what the run has not got of a page, if only the texts of the page that are stale. */
+  readFrom(window: Window, start: number, now: number): number {
+    this.#expire(now);
+    if (this.#run === undefined) return window.seq;
+    const head = lastOf(this.#run);
+    const { from, to } = rangeOf(window, start, head);
+    return (firstStale(this.#run, from, to) ?? head + 1) - 1;
   }
 
   /** Takes in a conversation's state and one user's membership. */
@@ -137,8 +152,8 @@ export class Tail {
     this.#absorbState(rows.state, origin);
     if (origin.sentTick <= this.#keepsAfter) return;
     if (userId !== undefined) this.#learn(rows, userId, origin);
-    const merged = merge(this.#run, rows, rows.state.lastSeq);
-    if (merged !== this.#run) this.#setRun(merged && trim(merged, this.#limits.entries, this.#limits.bytes));
+    const run = absorb(this.#run, rows, rows.state.lastSeq);
+    if (run !== this.#run) this.#setRun(run && trimKept(run, this.#limits.entries, this.#limits.bytes));
     this.#confirmHead(rows.state.lastSeq, origin);
   }
 
@@ -146,6 +161,7 @@ export class Tail {
     this.roster.observe(state.memberVersion, origin);
     if (!origin.primary || origin.sentTick <= this.#stateTick) return;
     this.#stateTick = origin.arrivedTick;
+    this.#stateDropped = false;
     this.#state = state;
   }
 
@@ -160,7 +176,12 @@ export class Tail {
     this.#resize((this.roster.size - before) * MEMBER_BYTES);
   }
 
-  #setRun(run: Run | undefined): void {
+  /** Pages are finished from the run alone, so none of them outlives its earliest expiry. */
+  #expire(now: number): void {
+    if (this.#run !== undefined && now >= this.#run.expiresAt) this.#setRun(expire(this.#run, now));
+  }
+
+  #setRun(run: KeptRun | undefined): void {
     let by = 0;
     for (const memo of this.#memos) by -= memo.page.whole.length;
     for (const text of this.#run?.texts ?? []) by -= bytesOf(text);

@@ -4,13 +4,19 @@ import {
   feedAfter,
   heads,
   joinedConversationIds,
+  ownReactions,
   type Pool,
   type PullState,
+  pinnedSeqs,
   pullPages,
   pullStates,
+  reactionPage,
+  receiptCounts,
+  receiptPage,
   unreadTotals,
 } from '@nudge/db';
 import { constantRouter } from '@nudge/server-kit';
+import type { DetailStore } from './detail-store.ts';
 import type { PageRows, PullStore, Standing } from './pull-store.ts';
 import type { SyncStores } from './sync-stores.ts';
 import type { UserStore } from './user-store.ts';
@@ -27,7 +33,7 @@ export interface SyncPools {
 /** The stores of a pull side whose conversations all live on one primary. */
 export function createSyncStores({ primary, replicas = [] }: SyncPools): SyncStores {
   return {
-    router: constantRouter({ primary: pullStore(primary), replicas: replicas.map(pullStore) }),
+    router: constantRouter({ primary: pullStore(primary), replicas: replicas.map(pullStore), details: detailStore(primary) }),
     users: userStore(primary),
     ping: async () => (await conversationStates(primary, [NOBODYS])).length === 0,
   };
@@ -56,6 +62,27 @@ function pullStore(pool: Pool): PullStore {
       const states = await pullStates(pool, pairs);
       return states.map((state) => state && standingOf(state));
     },
+    async readOwnReactions(userId, entries) {
+      const found = new Map<string, Map<number, readonly string[]>>();
+      for (const { conversationId, seq, emojis } of await ownReactions(pool, userId, entries)) {
+        const own = found.get(conversationId) ?? new Map<number, readonly string[]>();
+        found.set(conversationId, own.set(seq, emojis));
+      }
+      return found;
+    },
+  };
+}
+
+function detailStore(pool: Pool): DetailStore {
+  return {
+    readReceipts: (conversationId, after, limit) => receiptPage(pool, conversationId, after ?? null, limit),
+    countReceipts: (conversationId, seq, exceptUserId) => receiptCounts(pool, conversationId, seq, exceptUserId),
+    readReactions: ({ conversationId, seq, emoji = null, after = null, limit }) =>
+      reactionPage(pool, conversationId, seq, emoji, after, limit),
+    async readPins(conversationId) {
+      const pins = await pinnedSeqs(pool, conversationId);
+      return pins.map(({ createdAt, ...pin }) => ({ ...pin, pinnedAt: createdAt }));
+    },
   };
 }
 
@@ -79,7 +106,7 @@ function userStore(pool: Pool): UserStore {
     },
     async countUnread(appId, userId) {
       const ids = await joinedConversationIds(pool, appId, userId);
-      return (await unreadTotals(pool, { appId, userId, ids })).total;
+      return unreadTotals(pool, { appId, userId, ids });
     },
   };
 }

@@ -1,3 +1,5 @@
+import type { DetailStore } from './detail-store.ts';
+
 /** A conversation as one statement saw it. */
 export interface ConversationState {
   readonly appId: string;
@@ -42,6 +44,15 @@ export interface PageRows extends Standing {
   readonly texts: readonly string[];
 }
 
+/** Entries of one conversation whose reactions are asked for. */
+export interface ReactedEntries {
+  readonly conversationId: string;
+  readonly seqs: readonly number[];
+}
+
+/** One user's reactions to entries of one conversation, by seq, each in the order of reacting. */
+export type OwnReactions = ReadonlyMap<number, readonly string[]>;
+
 /**
  * The statements of the pull side against one database server. Lists are answered in order, by one statement each; `undefined` stands
  * for a conversation that does not exist.
@@ -49,10 +60,13 @@ export interface PageRows extends Standing {
 export interface PullStore {
   readPages(reads: readonly PageRead[]): Promise<readonly (PageRows | undefined)[]>;
   readStandings(pairs: readonly Pair[]): Promise<readonly (Standing | undefined)[]>;
+  /** One user's reactions by conversation; a conversation in which there are none has no entry. Asked of a primary only. */
+  readOwnReactions(userId: string, entries: readonly ReactedEntries[]): Promise<ReadonlyMap<string, OwnReactions>>;
 }
 
-/** The database servers that hold a conversation: the primary, and replicas that may serve page rows. */
+/** The database servers that hold a conversation: the primary, and replicas that may serve page rows. `details` asks the primary. */
 export interface ConversationServers {
   readonly primary: PullStore;
   readonly replicas: readonly PullStore[];
+  readonly details: DetailStore;
 }

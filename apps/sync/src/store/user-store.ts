@@ -24,16 +24,34 @@ export interface HeadRow {
   readonly id: string;
   readonly type: 'direct' | 'group' | 'channel';
   readonly title: string | null;
+  readonly avatarUrl: string | null;
+  readonly frozen: boolean;
   readonly lastSeq: number;
   readonly lastEntryAt: string;
   readonly readSeq: number;
   readonly unread: number;
+  readonly mentions: number;
   readonly memberVersion: number;
   readonly memberCount: number;
   readonly role: 'owner' | 'moderator' | 'member';
   readonly joinedSeq: number;
   readonly hiddenSeq: number | null;
-  readonly lastMessage: { readonly seq: number; readonly senderId: string; readonly createdAt: string; readonly excerpt: string } | null;
+  readonly lastMessage: LastMessage | null;
+}
+
+/** The newest message of a conversation that its member sees, as it now stands. */
+export interface LastMessage {
+  readonly seq: number;
+  readonly senderId: string;
+  readonly createdAt: string;
+  readonly excerpt: string;
+  readonly redacted?: true;
+}
+
+/** What is unread over all conversations of a user. */
+export interface UnreadTotals {
+  readonly total: number;
+  readonly mentions: number;
 }
 
 /** Which heads: those with activity at or after `since`, from `before` on, newest first. Times are RFC 3339 in UTC. */
@@ -50,5 +68,5 @@ export interface UserStore {
   readFeed(appId: string, userId: string, after: number, limit: number): Promise<FeedPage>;
   readAppLog(appId: string, after: number, limit: number): Promise<AppPage>;
   readHeads(read: HeadsRead): Promise<readonly HeadRow[]>;
-  countUnread(appId: string, userId: string): Promise<number>;
+  countUnread(appId: string, userId: string): Promise<UnreadTotals>;
 }

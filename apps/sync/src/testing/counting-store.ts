@@ -5,6 +5,7 @@ export interface CountingStore extends PullStore {
   /** Number of questions in each statement, by kind. */
   readonly pages: number[];
   readonly standings: number[];
+  readonly reactions: number[];
   mode: 'answers' | 'fails' | 'is silent';
 }
 
@@ -12,6 +13,7 @@ export function countingStore(store: PullStore): CountingStore {
   const counting: CountingStore = {
     pages: [],
     standings: [],
+    reactions: [],
     mode: 'answers',
     readPages(reads) {
       counting.pages.push(reads.length);
@@ -20,6 +22,10 @@ export function countingStore(store: PullStore): CountingStore {
     readStandings(pairs) {
       counting.standings.push(pairs.length);
       return act(counting.mode, () => store.readStandings(pairs));
+    },
+    readOwnReactions(userId, entries) {
+      counting.reactions.push(entries.length);
+      return act(counting.mode, () => store.readOwnReactions(userId, entries));
     },
   };
   return counting;
