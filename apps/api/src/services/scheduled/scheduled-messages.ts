@@ -1,0 +1,111 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { type Clock, type Logger, NudgeError, type Router } from '@nudge/server-kit';
+import type { Limits, ScheduledMessage } from '@nudge/types';
+import type { ConversationStore } from '../../store/conversation-store.ts';
+import type { ScheduledRow, ScheduledStore } from '../../store/scheduled-store.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Scheduled, ScheduledSend, Scheduler } from '../messages/scheduler.ts';
+
+export interface ScheduledMessagesOptions {
+  readonly router: Router<ConversationStore>;
+  readonly scheduled: ScheduledStore;
+  readonly jobs: Pick<Jobs, 'enqueue' | 'forget'>;
+  readonly limits: Pick<Limits, 'scheduleAheadSeconds' | 'scheduledPerUser' | 'pageEntries'>;
+  readonly clock: Clock;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+/** Keeps messages until their time: its row is the truth of each, the job only wakes whoever sends it. */
+export class ScheduledMessages implements Scheduler {
+  readonly #options: ScheduledMessagesOptions;
+
+  constructor(options: ScheduledMessagesOptions) {
+    this.#options = options;
+  }
+
+  async schedule(send: ScheduledSend): Promise<Scheduled> {
+    const { router, scheduled, limits } = this.#options;
+    const { appId, conversationId, senderId: userId, clientMsgId, contentHash, type, body, extra, countable } = send;
+    const standing = await router.route(conversationId).pool.standing({ appId, conversationId, userId });
+    if (standing === null || !standing.current) throw new NudgeError('not_found');
+    const at = Date.parse(send.sendAt);
+    const fault = this.#faultOf(at);
+    if (fault !== undefined) {
+      // A request that is repeated when its time has come, but not yet been seen to, must not fail for that.
+      const waiting = (await scheduled.list(appId, userId)).find(
+        (row) => row.conversationId === conversationId && row.clientMsgId === clientMsgId,
+      );
+      if (waiting === undefined) {
+        throw new NudgeError('invalid_request', { detail: fault, issues: [{ path: 'body.sendAt', message: fault }] });
+      }
+      return answer(waiting, waiting.contentHash.equals(contentHash));
+    }
+    const key = { appId, userId, id: randomUUIDv7() };
+    const sendAt = new Date(at).toISOString();
+    const result = await scheduled.insert(
+      { ...key, conversationId, clientMsgId, contentHash, type, body, extra, countable, sendAt },
+      limits.scheduledPerUser,
+    );
+    if (result.status === 'limit_reached') {
+      throw new NudgeError('limit_reached', { detail: `${limits.scheduledPerUser} messages wait already (scheduledPerUser)` });
+    }
+    if (result.status === 'created') await this.#wake(key, at);
+    return answer(result, result.same);
+  }
+
+  /** A user's messages that wait or were refused, by id, after `cursor`. */
+  async list(
+    appId: string,
+    userId: string,
+    page: { readonly cursor: string | undefined; readonly limit: number | undefined },
+  ): Promise<{ items: ScheduledMessage[]; nextCursor: string | null }> {
+    const limit = page.limit ?? Math.min(50, this.#options.limits.pageEntries);
+    const cursor = page.cursor?.toLowerCase() ?? '';
+    const rows = (await this.#options.scheduled.list(appId, userId)).filter((row) => row.id > cursor);
+    const items = rows.slice(0, limit).map(view);
+    return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  }
+
+  /** Whether it was cancelled: false when it is being sent now. Throws `not_found` when there is none, or it has been sent. */
+  async cancel(appId: string, userId: string, scheduledId: string): Promise<boolean> {
+    const { scheduled, jobs, log } = this.#options;
+    const id = scheduledId.toLowerCase();
+    if (await scheduled.cancel({ appId, userId, id })) {
+      await jobs.forget('scheduled', id).catch((error: unknown) => log.warn({ err: error }, 'the job of a cancelled message stays'));
+      return true;
+    }
+    const taken = (await scheduled.list(appId, userId)).some((row) => row.id === id);
+    if (!taken) throw new NudgeError('not_found');
+    return false;
+  }
+
+  #faultOf(at: number): string | undefined {
+    const { limits, clock } = this.#options;
+    const now = clock.now();
+    if (Number.isNaN(at)) return 'is no time';
+    if (at <= now) return 'lies not ahead';
+    if (at > now + limits.scheduleAheadSeconds * 1_000) {
+      return `lies more than ${limits.scheduleAheadSeconds} seconds ahead (scheduleAheadSeconds)`;
+    }
+    return undefined;
+  }
+
+  async #wake(key: { readonly appId: string; readonly userId: string; readonly id: string }, at: number): Promise<void> {
+    const { jobs, log } = this.#options;
+    try {
+      await jobs.enqueue('scheduled', { id: key.id, data: key, at: new Date(at) });
+    } catch (error) {
+      log.warn({ err: error }, 'a scheduled message has no job: the sweep will send it');
+    }
+  }
+}
+
+function answer({ id, sendAt }: { readonly id: string; readonly sendAt: string }, same: boolean): Scheduled {
+  if (!same) throw new NudgeError('client_msg_id_reused', { detail: 'Use a new clientMsgId for another message' });
+  return { scheduledId: id, sendAt };
+}
+
+function view({ id, conversationId, clientMsgId, type, body, sendAt, createdAt, failedCode }: ScheduledRow): ScheduledMessage {
+  const shown = { id, conversationId, clientMsgId, type, body: JSON.parse(body) as Record<string, unknown>, sendAt, createdAt };
+  return failedCode === null ? shown : { ...shown, failed: failedCode };
+}
