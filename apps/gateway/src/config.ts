@@ -17,9 +17,11 @@ export interface GatewayConfig {
   /** How long a user counts as present after a connection broke. */
   readonly presenceGraceMs: number;
   readonly tokenWarningMs: number;
-  /** How often watched memberships are compared with the primary, and the age above which nothing is relayed. */
+  /** How often watched memberships and the blocks of their watchers are compared with the primary, and the age above which nothing is relayed. */
   readonly recheckMs: number;
   readonly staleMs: number;
+  /** How long a handshake waits at most for its user's blocks and privacy. */
+  readonly relationsWaitMs: number;
   /** Over which time sessions are told to resync after the bus was interrupted. */
   readonly resyncSpreadMs: number;
   /** Lease of this gateway in the session registry. */
@@ -42,6 +44,7 @@ export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayCo
     tokenWarningMs: 60_000,
     recheckMs: 10_000,
     staleMs: 20_000,
+    relationsWaitMs: 1_000,
     resyncSpreadMs: 2_000,
     leaseMs: 30_000,
     drainSpreadMs: 3_000,

@@ -16,6 +16,7 @@ import type { Limits } from '@nudge/types';
 import { type GatewayConfig, gatewayConfig } from './config.ts';
 import { GatewayAdmission } from './services/admission.ts';
 import { Coalescer } from './services/coalescer.ts';
+import { CustomEvents } from './services/custom-events.ts';
 import { drainSessions } from './services/drain.ts';
 import { Hub } from './services/hub.ts';
 import { KeyFrames } from './services/key-frame.ts';
@@ -24,6 +25,8 @@ import { LoadMeter } from './services/load-meter.ts';
 import type { MembershipSource } from './services/membership.ts';
 import { createCounts, registerMetrics } from './services/metrics.ts';
 import { PresenceService } from './services/presence.ts';
+import { Receipts } from './services/receipts.ts';
+import { Relations } from './services/relations.ts';
 import { Sessions } from './services/sessions.ts';
 import { TypingRelay } from './services/typing.ts';
 import { Watches } from './services/watches.ts';
@@ -38,7 +41,7 @@ export interface GatewayDeps {
   readonly limits: Limits;
   readonly bus: Bus;
   readonly registry: SessionRegistry;
-  /** Membership as the primary has it: `createMembershipStore(pool)`. */
+  /** Membership, blocks and privacy as the primary has them: `createMembershipStore(pool)`. */
   readonly membership: MembershipSource;
   readonly tokens: TokenVerifier;
   readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh'>;
@@ -87,6 +90,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     coalescer,
     onConversationKey: (topic, logName, seq) => watches.onKey(topic, logName, seq),
     onControl: (topic, message) => watches.onControl(topic, message.memberVersion),
+    onReceipt: (topic, message) => receipts.hear(topic, message),
+    onUser: (topic) => relations.onUser(topic),
   });
   const watches: Watches = new Watches({
     hub,
@@ -97,6 +102,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     recheckMs: config.recheckMs,
     staleMs: config.staleMs,
     onDropped: (session, watched) => typing.ended(session, watched),
+  });
+  const relations: Relations = new Relations({
+    source: deps.membership,
+    clock,
+    log,
+    recheckMs: config.recheckMs,
+    staleMs: config.staleMs,
+    inUse: ({ topic }) => hub.sessions(topic).some((session) => (session.watches ?? session.watchedUsers) !== undefined),
+    onChange: (relation, change) => work.track(presence.changed(relation, change)),
   });
   const { origins } = deps;
   const server = new SocketServer({
@@ -113,11 +127,21 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const typing: TypingRelay = new TypingRelay({
     relay,
     watches,
+    relations,
     clock,
     counts,
     per10Seconds: limits.typingPer10Seconds,
   });
-  const presence = new PresenceService({
+  const customEvents = new CustomEvents({
+    relay,
+    watches,
+    relations,
+    clock,
+    counts,
+    per10Seconds: limits.customEventsPer10Seconds,
+  });
+  const receipts = new Receipts({ relay, hub, watches, relations, counts });
+  const presence: PresenceService = new PresenceService({
     registry,
     relay,
     hub,
@@ -131,6 +155,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     watches,
     typing,
     presence,
+    relations,
+    relationsWaitMs: config.relationsWaitMs,
     resumeMs: config.resumeMs,
     resumable: config.resumableSessions,
     presenceGraceMs: config.presenceGraceMs,
@@ -148,7 +174,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     directory,
     admit,
   });
-  const context = { sessions, watches, typing, presence, tokens, admit };
+  const context = { sessions, watches, relations, typing, customEvents, presence, tokens, admit };
   server.serve({
     admission,
     sessions,
@@ -167,6 +193,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sessions,
     hub,
     watches,
+    relations,
     load,
     sockets: () => server.size,
   });
@@ -174,6 +201,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const stopListening = bus.onInterruption(() => {
     sessions.resyncAll(config.resyncSpreadMs);
     watches.recheckAll();
+    relations.recheckAll();
   });
   let serving = false;
   let stopping: Promise<void> | undefined;
@@ -191,7 +219,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sessions.stop();
     coalescer.stop();
     load.stop();
-    await watches.stop();
+    await Promise.all([watches.stop(), relations.stop()]);
     await work.settled();
     await lease.stop();
   }
@@ -204,6 +232,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       await lease.start();
       load.start();
       watches.start();
+      relations.start();
       serving = true;
     },
     [Symbol.asyncDispose]() {

@@ -50,7 +50,7 @@ describe('typing', () => {
 
   it('is dropped while muted, banned or frozen', async () => {
     const silenced = async (change: (id: string) => Promise<unknown>) => {
-      const id = await world.conversation(['ann', 'bob']);
+      const id = await world.conversation(['bob', 'ann']);
       await change(id);
       const [ann, bob] = await Promise.all([server.connect('ann'), server.connect('bob')]);
       for (const device of [ann, bob]) await device.call('watch', { conversationIds: [id] });
@@ -63,8 +63,23 @@ describe('typing', () => {
       world.database.query(`update member set ${set} where conversation_id = $1 and user_id = 'ann'`, [id]);
     expect(await silenced(member(`muted_until = now() + interval '1 hour'`))).toEqual([]);
     expect(await silenced(member(`banned_until = now() + interval '1 hour'`))).toEqual([]);
-    expect(await silenced((id) => world.database.query('update conversation set frozen_at = now() where id = $1', [id]))).toEqual([]);
+    const freeze = (id: string) => world.database.query('update conversation set frozen_at = now() where id = $1', [id]);
+    expect(await silenced(freeze)).toEqual([]);
+    // A frozen conversation stays open to those who moderate it.
+    expect(await silenced(async (id) => [await freeze(id), await member(`role = 'moderator'`)(id)])).toHaveLength(1);
     expect(await silenced(member(`muted_until = now() - interval '1 hour'`))).toHaveLength(1);
+  });
+
+  it('is dropped of those who may not send: the plain members of a channel', async () => {
+    const id = await world.conversation(['ann', 'bob'], world.app, 'channel');
+    const [ann, bob] = await Promise.all([server.connect('ann'), server.connect('bob')]);
+    for (const device of [ann, bob]) await device.call('watch', { conversationIds: [id] });
+    bob.typing(id, true);
+    await bob.settled();
+    ann.typing(id, true);
+    await waitFor('the owner`s typing', () => bob.typings.length === 1);
+    await ann.settled();
+    expect(ann.typings).toEqual([]);
   });
 
   it('is bounded per session: more is dropped without a word', async () => {

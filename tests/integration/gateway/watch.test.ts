@@ -114,6 +114,7 @@ describe('watch', () => {
   it('relays nothing while the database cannot say who is a member', async () => {
     let broken = false;
     const breaking = (store: MembershipSource): MembershipSource => ({
+      relations: (users) => (broken ? Promise.reject(new Error('down')) : store.relations(users)),
       standings: (pairs) => (broken ? Promise.reject(new Error('down')) : store.standings(pairs)),
       versions: (ids) => (broken ? Promise.reject(new Error('down')) : store.versions(ids)),
     });

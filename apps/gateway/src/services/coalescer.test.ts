@@ -44,6 +44,7 @@ class Device implements Connection {
   }
 
   control = vi.fn();
+  presence = vi.fn();
   disconnect = vi.fn();
   join = vi.fn();
   leave = vi.fn();

@@ -18,6 +18,9 @@ export class GatewayCounts {
   resumed = 0;
   typingRelayed = 0;
   typingDropped = 0;
+  customsRelayed = 0;
+  customsDropped = 0;
+  receiptsRelayed = 0;
   readonly #onRefused: (code: string) => void;
   readonly #onDisconnected: (reason: string) => void;
 

@@ -4,6 +4,7 @@ import type { Coalescer } from './coalescer.ts';
 import type { Session } from './session.ts';
 
 type Control = Extract<BusMessage, { kind: 'control' }>;
+type Receipt = Extract<BusMessage, { kind: 'receipt' }>;
 
 /** A bus topic with the local sessions that are to hear it. */
 class Channel {
@@ -27,6 +28,10 @@ export interface HubOptions {
   readonly onConversationKey: (topic: string, log: LogName, seq: number) => boolean;
   /** A conversation's membership or entries changed. */
   readonly onControl: (topic: string, message: Control) => void;
+  /** A member has read or received up to a seq. */
+  readonly onReceipt: (topic: string, message: Receipt) => void;
+  /** A user's blocks or privacy changed. */
+  readonly onUser: (topic: string) => void;
 }
 
 /** Turns bus messages into keys of local sessions. One subscription per topic, however many sessions share it; none without a session. */
@@ -114,12 +119,23 @@ export class Hub {
   }
 
   #hear(channel: Channel, message: BusMessage, ofConversation: boolean): void {
-    const { coalescer, onConversationKey, onControl } = this.#options;
-    if (message.kind === 'control') {
-      onControl(channel.topic, message);
-      return;
+    const { coalescer, onConversationKey, onControl, onReceipt, onUser } = this.#options;
+    switch (message.kind) {
+      case 'control':
+        onControl(channel.topic, message);
+        return;
+      case 'receipt':
+        if (ofConversation) onReceipt(channel.topic, message);
+        return;
+      case 'user':
+        if (!ofConversation) onUser(channel.topic);
+        return;
+      case 'key':
+        break;
+      default:
+        // A kind of a later version, from a process that is newer than this one.
+        return;
     }
-    if (message.kind !== 'key') return;
     const { log, seq, direct = false } = message;
     if (ofConversation && !onConversationKey(channel.topic, log, seq)) return;
     const { sessions } = channel;

@@ -2,6 +2,7 @@ import type { Metrics } from '@nudge/server-kit';
 import { GatewayCounts } from './counts.ts';
 import type { Hub } from './hub.ts';
 import type { Load } from './load-meter.ts';
+import type { Relations } from './relations.ts';
 import type { Sessions } from './sessions.ts';
 import type { Watches } from './watches.ts';
 
@@ -10,12 +11,13 @@ export interface GatewayGauges {
   readonly sessions: Sessions;
   readonly hub: Hub;
   readonly watches: Watches;
+  readonly relations: Relations;
   readonly load: Load;
   readonly sockets: () => number;
 }
 
 /** Names what the gateway counts; everything is read when it is scraped. */
-export function registerMetrics(metrics: Metrics, { counts, sessions, hub, watches, load, sockets }: GatewayGauges): void {
+export function registerMetrics(metrics: Metrics, { counts, sessions, hub, watches, relations, load, sockets }: GatewayGauges): void {
   const read = (name: string, help: string, collect: () => number) => metrics.gauge({ name: `nudge_gateway_${name}`, help, collect });
   read('sockets', 'Open connections', sockets);
   read('sessions_live', 'Sessions with a connection', () => sessions.liveCount);
@@ -35,6 +37,10 @@ export function registerMetrics(metrics: Metrics, { counts, sessions, hub, watch
   read('resumes_total', 'Of those, resumed sessions', () => counts.resumed);
   read('typing_relayed_total', 'Typing events passed on', () => counts.typingRelayed);
   read('typing_dropped_total', 'Typing events dropped', () => counts.typingDropped);
+  read('custom_events_relayed_total', 'Custom events passed on', () => counts.customsRelayed);
+  read('custom_events_dropped_total', 'Custom events dropped', () => counts.customsDropped);
+  read('receipts_relayed_total', 'Receipts passed on to those who watch here', () => counts.receiptsRelayed);
+  read('relations_known', 'Users whose blocks and privacy are known', () => relations.size);
 }
 
 /** Counts into `metrics` by label what is rare enough for that. */

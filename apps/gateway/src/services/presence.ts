@@ -2,6 +2,7 @@ import { type Logger, type SessionRegistry, toNudgeError } from '@nudge/server-k
 import type { Presence, PresenceStatus } from '@nudge/types';
 import type { Relay } from './connection.ts';
 import type { Hub } from './hub.ts';
+import type { Relation, RelationChange } from './relations.ts';
 import type { Session } from './session.ts';
 
 export interface PresenceOptions {
@@ -12,10 +13,19 @@ export interface PresenceOptions {
   readonly log: Logger;
 }
 
-/** Room of those who watch a user's presence. */
+/** Room of those who watch another user's presence. */
 export const presenceRoom = (appId: string, userId: string): string => `${appId}/p/${userId}`;
 
-/** Keeps the registry informed of this gateway's sessions, and those who watch a user of changes. A change is announced from the registry's view of all gateways. */
+/** Room of the user's own devices that watch it: they hear of it while it is hidden from everybody else. */
+const ownRoom = (appId: string, userId: string): string => `${appId}/p/${userId}/own`;
+
+/**
+ * Keeps the registry informed of this gateway's sessions, and those who watch a user of changes. A change is announced from the registry's
+ * view of all gateways.
+ *
+ * Whoever stands in a block with a user is not in the user's room: what is emitted there reaches nobody it must not reach, on whatever
+ * gateway. A hidden user is marked so in the registry by the gateway that holds its sessions, and announced to its own devices only.
+ */
 export class PresenceService {
   readonly #options: PresenceOptions;
 
@@ -27,6 +37,9 @@ export class PresenceService {
   async arrived(session: Session): Promise<void> {
     session.present = true;
     const alreadyOnline = this.#others(session).some((other) => other.status === 'online');
+    // What is not known yet counts as hidden, and a first state that comes late makes no news of its own.
+    if (session.relation?.isLoaded === false) await session.relation.first;
+    if (!session.present) return;
     await this.#put(session);
     if (!alreadyOnline) await this.#announce(session);
   }
@@ -55,10 +68,60 @@ export class PresenceService {
   async watch(session: Session, userIds: readonly string[]): Promise<Presence[]> {
     const users = [...new Set(userIds)];
     const kept = new Set(users);
-    for (const userId of session.watchedUsers ?? []) if (!kept.has(userId)) session.connection?.leave(presenceRoom(session.appId, userId));
+    for (const userId of session.watchedUsers ?? []) if (!kept.has(userId)) session.connection?.leave(roomOf(session, userId));
     session.watchedUsers = users.length === 0 ? undefined : users;
-    for (const userId of users) session.connection?.join(presenceRoom(session.appId, userId));
-    return this.#options.registry.presenceOf(session.appId, users);
+    this.joinRooms(session);
+    const presence = await this.#options.registry.presenceOf(session.appId, users, session.userId);
+    return presence.map((one) => (isRelated(session, one.userId) ? { userId: one.userId, status: 'offline' } : one));
+  }
+
+  /** Puts the session's connection into the rooms of the users whom it watches and may hear of. */
+  joinRooms(session: Session): void {
+    for (const userId of session.watchedUsers ?? []) {
+      if (!isRelated(session, userId)) session.connection?.join(roomOf(session, userId));
+    }
+  }
+
+  /** The blocks or the privacy of a user who is here changed. */
+  async changed(relation: Relation, { added, removed, visibility }: RelationChange): Promise<void> {
+    const sessions = [...this.#options.hub.sessions(relation.topic)];
+    for (const session of sessions) this.#part(session, added);
+    if (visibility) await this.#changeVisibility(relation, sessions);
+    for (const session of sessions) await this.#rejoin(session, removed);
+  }
+
+  /** From now on the session hears nothing of these users, whom it is left to see as offline. */
+  #part(session: Session, related: readonly string[]): void {
+    for (const userId of watchedAmong(session, related)) {
+      session.connection?.leave(roomOf(session, userId));
+      session.connection?.presence({ userId, status: 'offline' });
+    }
+  }
+
+  async #rejoin(session: Session, unrelated: readonly string[]): Promise<void> {
+    const users = watchedAmong(session, unrelated);
+    if (users.length === 0) return;
+    this.joinRooms(session);
+    try {
+      for (const presence of await this.#options.registry.presenceOf(session.appId, users, session.userId)) {
+        if (isRelated(session, presence.userId) || !session.watchedUsers?.includes(presence.userId)) continue;
+        session.connection?.presence(presence);
+      }
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #changeVisibility(relation: Relation, sessions: readonly Session[]): Promise<void> {
+    const { appId, userId } = relation;
+    const present = sessions.filter((session) => session.present);
+    // The registry first: who begins to watch afterwards reads the new state, who watches already is told.
+    await Promise.all(present.map((session) => this.#put(session)));
+    if (relation.hidden) {
+      this.#options.relay.emit(presenceRoom(appId, userId), 'presence', { userId, status: 'offline' });
+    } else if (present[0] !== undefined) {
+      await this.#announce(present[0]);
+    }
   }
 
   #others(session: Session): Session[] {
@@ -67,25 +130,24 @@ export class PresenceService {
 
   async #put(session: Session): Promise<void> {
     const { appId, userId, deviceId, id: sessionId, status, connectedAt } = session;
+    const { registry, gatewayId } = this.#options;
     try {
-      await this.#options.registry.put({
-        appId,
-        userId,
-        deviceId,
-        sessionId,
-        gatewayId: this.#options.gatewayId,
-        status,
-        connectedAt,
-      });
+      await registry.put({ appId, userId, deviceId, sessionId, gatewayId, status, connectedAt, hidden: isHidden(session) });
     } catch (error) {
       this.#failed(error);
     }
   }
 
-  async #announce({ appId, userId }: Session): Promise<void> {
+  async #announce(session: Session): Promise<void> {
+    const { appId, userId } = session;
+    const hidden = isHidden(session);
     try {
-      const [presence] = await this.#options.registry.presenceOf(appId, [userId]);
-      if (presence !== undefined) this.#options.relay.emit(presenceRoom(appId, userId), 'presence', presence);
+      const viewer = hidden ? [userId] : [];
+      const [presence] = await this.#options.registry.presenceOf(appId, [userId], ...viewer);
+      // A visibility that changed meanwhile is announced by itself.
+      if (presence === undefined || isHidden(session) !== hidden) return;
+      const own = ownRoom(appId, userId);
+      this.#options.relay.emit(hidden ? own : [presenceRoom(appId, userId), own], 'presence', presence);
     } catch (error) {
       this.#failed(error);
     }
@@ -95,4 +157,17 @@ export class PresenceService {
   #failed(error: unknown): void {
     this.#options.log.warn({ err: error, code: toNudgeError(error).code }, 'the session registry failed');
   }
+}
+
+/** Whether the session's user is to be seen by nobody, as far as is known. */
+const isHidden = (session: Session): boolean => session.relation?.hidden ?? true;
+
+const isRelated = (session: Session, userId: string): boolean => session.relation?.related.has(userId) ?? true;
+
+const roomOf = (session: Session, userId: string): string =>
+  userId === session.userId ? ownRoom(session.appId, userId) : presenceRoom(session.appId, userId);
+
+function watchedAmong(session: Session, userIds: readonly string[]): string[] {
+  const { watchedUsers } = session;
+  return watchedUsers === undefined || userIds.length === 0 ? [] : userIds.filter((userId) => watchedUsers.includes(userId));
 }

@@ -3,13 +3,14 @@ export class RateWindow {
   #startedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
 
-  /** Counts one more and answers how many that makes in the present window. */
-  count(now: number): number {
+  /** Counts `cost` more and answers how many that makes in the present window. */
+  count(now: number, cost = 1): number {
     if (now - this.#startedAt >= windowMs || now < this.#startedAt) {
       this.#startedAt = now;
       this.#count = 0;
     }
-    return ++this.#count;
+    this.#count += cost;
+    return this.#count;
   }
 
   /** Until the window ends, ms. */

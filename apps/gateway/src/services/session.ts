@@ -4,6 +4,7 @@ import type { Receiver } from './coalescer.ts';
 import type { Connection } from './connection.ts';
 import { KeyBox } from './key-box.ts';
 import type { RateWindow } from './rate-window.ts';
+import type { Relation } from './relations.ts';
 import type { WatchedConversation } from './watched-conversation.ts';
 
 /**
@@ -37,6 +38,8 @@ export class Session implements Receiver {
   /** Whether the registry has it. */
   present = false;
   connectedAt = 0;
+  /** What stands between its user and others; there while the user's topic is heard. */
+  relation: Relation | undefined = undefined;
   watches: Map<string, WatchedConversation> | undefined = undefined;
   /** Users whose presence it watches. */
   watchedUsers: readonly string[] | undefined = undefined;
@@ -44,6 +47,8 @@ export class Session implements Receiver {
   typing: Map<string, number> | undefined = undefined;
   events: RateWindow | undefined = undefined;
   typings: RateWindow | undefined = undefined;
+  /** Of its own events; once there, its socket is in a room of its own (named by the session's id), to be left out. */
+  customs: RateWindow | undefined = undefined;
 
   constructor(id: string, identity: Identity, deviceId: string, topic: string) {
     this.id = id;

@@ -4,7 +4,8 @@ import { BucketSchedule } from './bucket-schedule.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
-import { type PresenceService, presenceRoom } from './presence.ts';
+import type { PresenceService } from './presence.ts';
+import type { Relations } from './relations.ts';
 import { Session } from './session.ts';
 import type { TypingRelay } from './typing.ts';
 import type { Watches } from './watches.ts';
@@ -17,6 +18,9 @@ export interface SessionOptions {
   readonly watches: Watches;
   readonly typing: TypingRelay;
   readonly presence: PresenceService;
+  readonly relations: Relations;
+  /** How long a handshake waits at most for its user's blocks and privacy; without them the user is hidden and hears nothing ephemeral. */
+  readonly relationsWaitMs: number;
   /** How long a session without a connection is kept for a resume. */
   readonly resumeMs: number;
   /** Sessions kept at most; beyond that the longest absent is forgotten. */
@@ -99,7 +103,22 @@ export class Sessions {
       this.end(session);
       throw error;
     }
+    if (session.state !== 'ended') {
+      session.relation = this.#options.relations.hold(identity.appId, identity.userId);
+      if (!session.relation.isLoaded) await this.#within(session.relation.first);
+    }
     return session;
+  }
+
+  /** Settles with `work`, or when a handshake has waited for it long enough. */
+  #within(work: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(this.#options.relationsWaitMs, resolve);
+      void work.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   /** Takes a session out of the resume window, for a connection that is being made. */
@@ -140,7 +159,8 @@ export class Sessions {
       connection.join(session.topic);
       for (const watched of session.watches.values()) connection.join(watched.topic);
     }
-    for (const userId of session.watchedUsers ?? []) connection.join(presenceRoom(session.appId, userId));
+    if (session.customs !== undefined) connection.join(session.id);
+    presence.joinRooms(session);
     coalescer.attached(session);
     if (!session.present) track(presence.arrived(session));
     return true;
@@ -175,6 +195,7 @@ export class Sessions {
     this.#unschedule(session);
     this.#options.watches.unwatch(session, session.watches?.keys() ?? []);
     this.#options.hub.leave(session.topic, session);
+    if (session.relation !== undefined) this.#options.relations.release(session.relation);
     this.#options.track(this.#options.presence.departed(session));
   }
 

@@ -3,13 +3,15 @@ import { TYPING_TTL_MS } from '@nudge/types';
 import type { Relay } from './connection.ts';
 import type { GatewayCounts } from './counts.ts';
 import { RateWindow } from './rate-window.ts';
+import type { Relations } from './relations.ts';
 import type { Session } from './session.ts';
-import type { WatchedConversation } from './watched-conversation.ts';
+import { mayType, type WatchedConversation } from './watched-conversation.ts';
 import type { Watches } from './watches.ts';
 
 export interface TypingOptions {
   readonly relay: Relay;
   readonly watches: Watches;
+  readonly relations: Relations;
   readonly clock: Clock;
   readonly counts: GatewayCounts;
   /** Events of one session per ten seconds; more are dropped. */
@@ -17,8 +19,9 @@ export interface TypingOptions {
 }
 
 /**
- * Passes `typing` on to those who watch the conversation: at most once, to no device of the typing user, kept nowhere but for the moment
- * needed to say that it ended when its device vanishes.
+ * Passes `typing` on to those who watch the conversation: at most once, to no device of the typing user, to nobody between whom and the
+ * user stands a block, kept nowhere but for the moment needed to say that it ended when its device vanishes. Who hears nothing further ends
+ * it after `ttlMs` by itself.
  */
 export class TypingRelay {
   readonly #options: TypingOptions;
@@ -34,7 +37,7 @@ export class TypingRelay {
     const standing = watched?.standings.get(session.userId);
     session.typings ??= new RateWindow();
     const count = session.typings.count(now);
-    if (watched === undefined || standing === undefined || standing.frozen || standing.silencedUntil > now || count > per10Seconds) {
+    if (watched === undefined || standing === undefined || !mayType(standing, now) || count > per10Seconds) {
       counts.typingDropped++;
       return;
     }
@@ -63,15 +66,19 @@ export class TypingRelay {
   }
 
   #emit(session: Session, watched: WatchedConversation, active: boolean): void {
-    this.#options.counts.typingRelayed++;
+    const { counts, relations, relay } = this.#options;
+    const deaf = session.relation === undefined ? undefined : relations.deafTo(session.relation);
+    if (deaf === undefined) {
+      counts.typingDropped++;
+      return;
+    }
+    counts.typingRelayed++;
     const event = {
       conversationId: watched.id,
       userId: session.userId,
       active,
       ttlMs: TYPING_TTL_MS,
     };
-    this.#options.relay.emit(watched.topic, 'typing', event, {
-      exceptRoom: session.topic,
-    });
+    relay.emit(watched.topic, 'typing', event, { except: [session.topic, ...deaf] });
   }
 }

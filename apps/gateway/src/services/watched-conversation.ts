@@ -1,13 +1,23 @@
-import type { LogName } from '@nudge/types';
+import { type ConversationType, type LogName, type Role, refusedWhile, roleAllows } from '@nudge/types';
 
 /** What a member may do in a conversation, as the primary has it. Times in ms since 1970. */
 export interface Standing {
   readonly memberVersion: number;
   /** The conversation's last seq. */
   readonly head: number;
+  readonly type: ConversationType;
+  readonly role: Role;
   readonly frozen: boolean;
-  /** Muted or banned until then; 0 when neither. */
-  readonly silencedUntil: number;
+  /** Muted until then; 0 when not. */
+  readonly mutedUntil: number;
+}
+
+const frozenForMembers = refusedWhile.frozen.includes('type');
+
+/** Whether a member may type and send events of its own: what the table of permissions says of `type`. */
+export function mayType({ type, role, frozen, mutedUntil }: Standing, now: number): boolean {
+  if (!roleAllows('type', type, role) || mutedUntil > now) return false;
+  return !(frozen && frozenForMembers && role === 'member');
 }
 
 /** A conversation that sessions of this gateway watch, or are about to. */

@@ -1,14 +1,15 @@
 import { type Clock, conversationTopic, type Logger, toNudgeError } from '@nudge/server-kit';
 import { conversationLog, type ErrorCode, type LogName } from '@nudge/types';
 import type { Hub } from './hub.ts';
-import { MembershipBatcher, type MembershipSource } from './membership.ts';
+import type { MemberOf, MembershipSource } from './membership.ts';
+import { QuestionBatcher } from './question-batcher.ts';
 import type { Session } from './session.ts';
 import type { Standing, WatchedConversation } from './watched-conversation.ts';
 
 /** Times in ms. */
 export interface WatchOptions {
   readonly hub: Hub;
-  readonly membership: MembershipSource;
+  readonly membership: Pick<MembershipSource, 'standings' | 'versions'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Conversations one session may watch. */
@@ -34,16 +35,18 @@ export interface WatchAnswer {
  */
 export class Watches {
   readonly #options: WatchOptions;
-  readonly #batcher: MembershipBatcher;
+  readonly #batcher: QuestionBatcher<MemberOf, Standing | undefined>;
   readonly #watched = new Map<string, WatchedConversation>();
   readonly #rechecks = new Map<WatchedConversation, Promise<void>>();
+  /** Asked for while a recheck ran, which may have begun too early for it. */
+  readonly #again = new Set<WatchedConversation>();
   #cancelPoll: (() => void) | undefined;
   #poll: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#batcher = new MembershipBatcher(options.membership);
+    this.#batcher = new QuestionBatcher((pairs) => options.membership.standings(pairs));
   }
 
   /** Conversations watched by anyone. */
@@ -73,7 +76,7 @@ export class Watches {
     try {
       await Promise.all(held.map((watched) => watched.opening));
       const askedAt = this.#options.clock.now();
-      const standings = await this.#batcher.standings(
+      const standings = await this.#batcher.ask(
         held.map(({ appId, id }) => ({
           appId,
           conversationId: id,
@@ -109,6 +112,12 @@ export class Watches {
   /** The conversation as this session watches it, while what is known of its membership may be relied on. */
   watchedBy(session: Session, conversationId: string): WatchedConversation | undefined {
     const watched = session.watches?.get(conversationId);
+    return watched !== undefined && this.#isReliable(watched) ? watched : undefined;
+  }
+
+  /** The conversation of a topic, if any session here watches it and what is known of its membership may be relied on. */
+  reliable(topic: string): WatchedConversation | undefined {
+    const watched = this.#watched.get(topic);
     return watched !== undefined && this.#isReliable(watched) ? watched : undefined;
   }
 
@@ -198,6 +207,7 @@ export class Watches {
   /** Reads the standing of all its watchers again; one at a time per conversation. */
   #recheck(watched: WatchedConversation): Promise<void> {
     const running = this.#rechecks.get(watched);
+    if (running !== undefined) this.#again.add(watched);
     if (running !== undefined || this.#stopped) return running ?? Promise.resolve();
     const recheck = this.#readStandings(watched)
       .catch((error: unknown) => {
@@ -214,7 +224,9 @@ export class Watches {
       })
       .then((again) => {
         this.#rechecks.delete(watched);
-        if (again && watched.memberVersion < watched.newestVersion) return this.#recheck(watched);
+        // Whoever began to watch meanwhile with an older standing, or heard of a newer version, was not in what has been read.
+        const asked = this.#again.delete(watched);
+        if ((again || asked) && watched.holds > 0 && watched.memberVersion < watched.newestVersion) return this.#recheck(watched);
         return undefined;
       });
     this.#rechecks.set(watched, recheck);
@@ -226,7 +238,7 @@ export class Watches {
     const users = [...watched.standings.keys()];
     const askedAt = this.#options.clock.now();
     const before = watched.memberVersion;
-    const standings = await this.#batcher.standings(
+    const standings = await this.#batcher.ask(
       users.map((userId) => ({
         appId: watched.appId,
         conversationId: watched.id,

@@ -3,6 +3,7 @@ import { type AckedEventName, type ClientPayload, clientEventSchemas, type Limit
 import { RateWindow } from '../services/rate-window.ts';
 import type { Session } from '../services/session.ts';
 import type { Handler, HandlerContext } from './handler.ts';
+import { event } from './handlers/event.ts';
 import { presenceSet } from './handlers/presence-set.ts';
 import { presenceWatch } from './handlers/presence-watch.ts';
 import { reauth } from './handlers/reauth.ts';
@@ -17,6 +18,14 @@ const handlers: { readonly [Name in AckedEventName]: Handler<Name> } = {
   'presence.watch': presenceWatch,
   'presence.set': presenceSet,
   reauth,
+};
+
+/** Ids that an event may name for the price of one event: what it costs grows with them. */
+const idsPerEvent = 10;
+
+const costs: { readonly [Name in AckedEventName]?: (payload: ClientPayload<Name>) => number } = {
+  watch: ({ conversationIds }) => Math.ceil(conversationIds.length / idsPerEvent),
+  'presence.watch': ({ userIds }) => Math.ceil(Math.max(1, userIds.length) / idsPerEvent),
 };
 
 type AckFunction = (answer: unknown) => void;
@@ -42,18 +51,31 @@ export function createDispatch(options: DispatchOptions): (peer: Peer, name: str
       const parsed = schemas[name].safeParse(payload);
       if (!parsed.success) throw new NudgeError('invalid_request');
       session.events ??= new RateWindow();
-      if (session.events.count(now()) > limits.socketEventsPer10Seconds) {
+      const valid = parsed.data as ClientPayload<Name>;
+      if (session.events.count(now(), costs[name]?.(valid) ?? 1) > limits.socketEventsPer10Seconds) {
         throw new NudgeError('rate_limited', {
           retryAfterMs: session.events.remainingMs(now()),
         });
       }
       const handler: Handler<Name> = handlers[name];
-      ack(await handler(context, session, parsed.data as ClientPayload<Name>));
+      ack(await handler(context, session, valid));
     } catch (error) {
       const failure = toNudgeError(error);
       if (failure.code === 'internal') log.error({ err: error, type: name, sessionId: session.id }, 'an event failed');
       ack(refusal(failure));
     }
+  }
+
+  /** An event without acknowledgement; answers whether its payload is one. */
+  function hint(session: Session, name: 'typing' | 'event', payload: unknown): boolean {
+    if (name === 'typing') {
+      const parsed = schemas.typing.safeParse(payload);
+      if (parsed.success) typing(context, session, parsed.data);
+      return parsed.success;
+    }
+    const parsed = schemas.event.safeParse(payload);
+    if (parsed.success) event(context, session, parsed.data);
+    return parsed.success;
   }
 
   return (peer, name, args) => {
@@ -66,10 +88,10 @@ export function createDispatch(options: DispatchOptions): (peer: Peer, name: str
     const last = args.at(-1);
     const ack = typeof last === 'function' ? (last as AckFunction) : undefined;
     const payloads = ack === undefined ? args : args.slice(0, -1);
-    if (name === 'typing') {
-      const parsed = schemas.typing.safeParse(payloads[0]);
-      if (parsed.success && payloads.length === 1) typing(context, session, parsed.data);
-      else if (ack === undefined) peer.disconnect('protocol_error');
+    if (name === 'typing' || name === 'event') {
+      const handled = payloads.length === 1 && hint(session, name, payloads[0]);
+      if (handled) return;
+      if (ack === undefined) peer.disconnect('protocol_error');
       else ack(refusal(new NudgeError('invalid_request')));
     } else if (ack === undefined) {
       peer.disconnect('protocol_error');

@@ -1,6 +1,8 @@
 import type { Admission, TokenVerifier } from '@nudge/server-kit';
 import type { Ack, AckedEventName, ClientPayload } from '@nudge/types';
+import type { CustomEvents } from '../services/custom-events.ts';
 import type { PresenceService } from '../services/presence.ts';
+import type { Relations } from '../services/relations.ts';
 import type { Session } from '../services/session.ts';
 import type { Sessions } from '../services/sessions.ts';
 import type { TypingRelay } from '../services/typing.ts';
@@ -10,7 +12,9 @@ import type { Watches } from '../services/watches.ts';
 export interface HandlerContext {
   readonly sessions: Sessions;
   readonly watches: Watches;
+  readonly relations: Relations;
   readonly typing: TypingRelay;
+  readonly customEvents: CustomEvents;
   readonly presence: PresenceService;
   readonly tokens: TokenVerifier;
   readonly admit: Admission;

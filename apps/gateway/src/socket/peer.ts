@@ -1,4 +1,4 @@
-import { type Control, type DisconnectReason, disconnectRegistry, type HandshakeRefusal, type Welcome } from '@nudge/types';
+import { type Control, type DisconnectReason, disconnectRegistry, type HandshakeRefusal, type Presence, type Welcome } from '@nudge/types';
 import type { Socket } from 'socket.io';
 import type { Admitted } from '../services/admission.ts';
 import type { Connection } from '../services/connection.ts';
@@ -110,6 +110,10 @@ export class Peer implements Connection {
 
   control(control: Control): void {
     this.#socket?.emit('control', control);
+  }
+
+  presence(presence: Presence): void {
+    this.#socket?.emit('presence', presence);
   }
 
   disconnect(reason: DisconnectReason, retryAfterMs?: number): void {

@@ -81,9 +81,10 @@ export class SocketServer {
     this.#io.use((socket, next) => void this.#handshake(socket, next));
     this.#io.on('connection', (socket) => this.#connected(socket));
     this.relay = {
-      emit: (room, event, payload, { exceptRoom } = {}) => {
-        const everyone = this.#io.to(room).volatile;
-        const target = exceptRoom === undefined ? everyone : everyone.except(exceptRoom);
+      emit: (rooms, event, payload, { except = [], local } = {}) => {
+        const everyone = this.#io.to(typeof rooms === 'string' ? rooms : [...rooms]).volatile;
+        const near = local ? everyone.local : everyone;
+        const target = except.length === 0 ? near : near.except([...except]);
         target.emit(event, payload);
       },
     };

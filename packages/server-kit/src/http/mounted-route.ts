@@ -13,6 +13,7 @@ export interface Mounted {
   readonly name: string;
   readonly route: Route;
   readonly handle: BoundRoute['handle'];
+  readonly overLimit: BoundRoute['overLimit'] | undefined;
   readonly paramNames: readonly string[];
   /** Which segments of the path are parameters. */
   readonly paramIndexes: readonly number[];
@@ -27,7 +28,7 @@ export interface Mounted {
 }
 
 /** Prepares a route under the limits in force. */
-export function mount({ name, route, handle }: BoundRoute, limits: Limits, metrics: Metrics): Mounted {
+export function mount({ name, route, handle, overLimit }: BoundRoute, limits: Limits, metrics: Metrics): Mounted {
   const segments = route.path.split('/');
   const paramIndexes = [...segments.keys()].filter((index) => segments[index]?.startsWith('{'));
   const bodyLimit = route.bodyLimit ?? 'httpBodyBytes';
@@ -36,6 +37,7 @@ export function mount({ name, route, handle }: BoundRoute, limits: Limits, metri
     name,
     route,
     handle,
+    overLimit,
     paramIndexes,
     paramNames: paramIndexes.map((index) => (segments[index] ?? '').slice(1, -1)),
     limit: { points: limits[route.rate], windowMs: rateWindowMs },

@@ -116,10 +116,12 @@ class RequestPipeline {
     } else {
       this.#inFlight++;
       let entered: string | undefined;
+      let refused: NudgeError | undefined;
       try {
         const subject = this.#authenticate(mounted, exchange);
         const decision = this.#consume(mounted, subject);
-        this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
+        refused = this.#judgeRate(mounted, exchange, decision instanceof Promise ? await decision : decision);
+        if (refused !== undefined && !(await this.#mayAskAgain(mounted, subject))) throw refused;
         const input = 'text' in target ? readTarget(mounted, target) : target;
         if (mounted.route.body !== undefined) {
           this.#enter(mounted, subject);
@@ -130,9 +132,11 @@ class RequestPipeline {
           throw new NudgeError('invalid_request', { detail: 'this route takes no body' });
         const admission = mounted.route.auth === 'user' ? this.#options.admit?.(exchange.identity) : undefined;
         if (admission !== undefined) await admission;
-        status = exchange.answer(await mounted.handle(input, exchange));
+        const answer = refused === undefined ? await mounted.handle(input, exchange) : await mounted.overLimit?.(input, exchange);
+        status = answer === undefined ? this.#fail(exchange, refused) : exchange.answer(answer);
       } catch (error) {
-        status = this.#fail(exchange, error);
+        // Above its rate a request is told just that, whatever else is wrong with it.
+        status = this.#fail(exchange, error instanceof ClientGone ? error : (refused ?? error));
       }
       if (entered !== undefined) this.#leave(entered);
       this.#inFlight--;
@@ -207,15 +211,20 @@ class RequestPipeline {
     return undefined;
   }
 
-  #judgeRate({ limit, pointsText, route }: Mounted, exchange: Exchange, decision: RateDecision | undefined): void {
-    if (decision === undefined) return;
+  /** The refusal of a request above its rate. */
+  #judgeRate({ limit, pointsText, route }: Mounted, exchange: Exchange, decision: RateDecision | undefined): NudgeError | undefined {
+    if (decision === undefined) return undefined;
     exchange.limited(pointsText, decision);
-    if (decision.allowed) return;
+    if (decision.allowed) return undefined;
     const detail = `at most ${limit.points} requests in ${limit.windowMs / 1000} s (${route.rate})`;
-    throw new NudgeError('rate_limited', {
-      detail,
-      retryAfterMs: decision.resetMs,
-    });
+    return new NudgeError('rate_limited', { detail, retryAfterMs: decision.resetMs });
+  }
+
+  /** Whether a request above its rate may still be asked for what it repeats: as many times as the rate allows, then no more. */
+  async #mayAskAgain(mounted: Mounted, subject: string): Promise<boolean> {
+    if (mounted.overLimit === undefined) return false;
+    const decision = await this.#consume(mounted, `over/${subject}`);
+    return decision?.allowed ?? false;
   }
 
   #fail(exchange: Exchange, error: unknown): number {

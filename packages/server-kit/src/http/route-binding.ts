@@ -24,6 +24,17 @@ export interface RawAnswer {
 /** Answers a validated request of route `R`, or throws an error with a registered code. */
 export type Handler<R extends Route> = (input: RouteInput<R>, context: RequestContext) => Promise<RouteAnswer<R> | RawAnswer>;
 
+/** A handler that has something to say to requests above their rate. */
+export interface LimitedHandler<R extends Route> {
+  readonly handle: Handler<R>;
+  /**
+   * Asked for a request that the rate limiter refuses: an answer when it is settled already (a repeat of what succeeded before),
+   * `undefined` when the refusal stands. It must cost little and change nothing. At most as many requests get here as the limit allows
+   * besides.
+   */
+  readonly overLimit: (input: RouteInput<R>, context: RequestContext) => Promise<RouteAnswer<R> | undefined>;
+}
+
 /** What any handler answers, its type forgotten. */
 export type Answer = { readonly status: number; readonly body: unknown } | RawAnswer;
 
@@ -40,14 +51,18 @@ export interface BoundRoute {
   readonly name: string;
   readonly route: Route;
   readonly handle: (input: RouteValues, context: RequestContext) => Promise<Answer>;
+  /** See {@link LimitedHandler}. */
+  readonly overLimit?: (input: RouteValues, context: RequestContext) => Promise<Answer | undefined>;
 }
 
 /** Binds a handler to a route of the wire contract. */
-export function bind<R extends Route>(name: string, route: R, handler: Handler<R>): BoundRoute {
+export function bind<R extends Route>(name: string, route: R, handler: Handler<R> | LimitedHandler<R>): BoundRoute {
   // Sound because the pipeline calls a handler only with what the schemas of this very route gave out.
+  if (typeof handler === 'function') return { name, route, handle: (input, context) => handler(input as RouteInput<R>, context) };
   return {
     name,
     route,
-    handle: (input, context) => handler(input as RouteInput<R>, context),
+    handle: (input, context) => handler.handle(input as RouteInput<R>, context),
+    overLimit: (input, context) => handler.overLimit(input as RouteInput<R>, context),
   };
 }

@@ -9,6 +9,8 @@ export interface SessionRecord {
   readonly gatewayId: string;
   readonly status: PresenceStatus;
   readonly connectedAt: number;
+  /** Its user shows its presence to nobody. */
+  readonly hidden: boolean;
 }
 
 /**
@@ -20,12 +22,17 @@ export interface SessionRegistry extends AsyncDisposable {
   renewLease(gatewayId: string, ttlMs: number): Promise<void>;
   /** The gateway is gone, and its records with it. */
   dropLease(gatewayId: string): Promise<void>;
-  /** Adds the session or replaces what is known of it. */
+  /** Adds the session or replaces what is known of it. One that is hidden makes the registry forget when its user was last seen. */
   put(record: SessionRecord): Promise<void>;
-  /** Removes the session; answers when the user was last seen (now), ms since 1970. */
+  /** Removes the session; answers when the user was last seen (now), ms since 1970. That is not remembered of a user who is hidden. */
   remove(appId: string, userId: string, sessionId: string): Promise<{ lastSeenAt: number }>;
   /** The live sessions of a user, oldest first. */
   sessionsOf(appId: string, userId: string): Promise<SessionRecord[]>;
-  /** One item per user, in the order asked: online if any live session is, else away if any is, else offline with `lastSeenAt` when known. */
-  presenceOf(appId: string, userIds: readonly string[]): Promise<Presence[]>;
+  /**
+   * One item per user, in the order asked: online if any live session is, else away if any is, else offline with `lastSeenAt` when known.
+   * A user of whom any live session is hidden is offline without `lastSeenAt` to everybody but `viewerId`, the user itself.
+   */
+  presenceOf(appId: string, userIds: readonly string[], viewerId?: string): Promise<Presence[]>;
+  /** Forgets when a user was last seen: one who hides while no session of it is there. */
+  forgetLastSeen(appId: string, userId: string): Promise<void>;
 }

@@ -22,6 +22,7 @@ export function sessionRegistryConformance(create: () => SessionRegistryHarness 
       gatewayId: 'g1',
       status: 'online',
       connectedAt: 1_000,
+      hidden: false,
       ...over,
     });
     beforeEach(async () => {
@@ -109,6 +110,40 @@ export function sessionRegistryConformance(create: () => SessionRegistryHarness 
       await registry.renewLease('g1', ttlMs);
       await registry.put(record());
       expect(await registry.sessionsOf('app', 'alice')).toEqual([record()]);
+    });
+
+    it('shows a hidden user to nobody but itself, on whatever gateway it hides', async () => {
+      await registry.put(record({ status: 'away' }));
+      await registry.put(record({ sessionId: 's2', gatewayId: 'g2', hidden: true }));
+      expect(await registry.presenceOf('app', ['alice'])).toEqual([{ userId: 'alice', status: 'offline' }]);
+      expect(await registry.presenceOf('app', ['alice'], 'bob')).toEqual([{ userId: 'alice', status: 'offline' }]);
+      expect(await registry.presenceOf('app', ['alice'], 'alice')).toEqual([{ userId: 'alice', status: 'online' }]);
+      expect(await registry.sessionsOf('app', 'alice')).toHaveLength(2);
+      await registry.put(record({ sessionId: 's2', gatewayId: 'g2' }));
+      expect(await registry.presenceOf('app', ['alice'])).toEqual([{ userId: 'alice', status: 'online' }]);
+    });
+
+    it('remembers nothing of when a hidden user was last seen, however its sessions end', async () => {
+      const offline = [{ userId: 'alice', status: 'offline' }];
+      await registry.put(record());
+      await registry.remove('app', 'alice', 's1');
+      await registry.put(record({ hidden: true }));
+      await registry.remove('app', 'alice', 's1');
+      await registry.remove('app', 'alice', 's1');
+      expect(await registry.presenceOf('app', ['alice'])).toEqual(offline);
+      await registry.put(record({ hidden: true }));
+      await registry.dropLease('g1');
+      expect(await registry.presenceOf('app', ['alice'])).toEqual(offline);
+      await registry.put(record({ gatewayId: 'g2', hidden: true }));
+      await advance(ttlMs * 2);
+      expect(await registry.presenceOf('app', ['alice'])).toEqual(offline);
+    });
+
+    it('forgets when a user was last seen, if told so', async () => {
+      await registry.put(record());
+      await registry.remove('app', 'alice', 's1');
+      await registry.forgetLastSeen('app', 'alice');
+      expect(await registry.presenceOf('app', ['alice'])).toEqual([{ userId: 'alice', status: 'offline' }]);
     });
   });
 }

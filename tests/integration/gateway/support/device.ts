@@ -3,10 +3,12 @@ import type {
   AckedEventName,
   ClientPayload,
   Control,
+  CustomEvent,
   HandshakeAuth,
   HandshakeRefusal,
   Notify,
   Presence,
+  Receipt,
   Typing,
   Welcome,
 } from '@nudge/types';
@@ -34,6 +36,8 @@ export class Device {
   readonly controls: Control[] = [];
   readonly typings: Typing[] = [];
   readonly presences: Presence[] = [];
+  readonly events: CustomEvent[] = [];
+  readonly receipts: Receipt[] = [];
   readonly welcomed: Promise<Welcome>;
   readonly socket: Socket;
   closedBecause: string | undefined = undefined;
@@ -55,6 +59,8 @@ export class Device {
     socket.on('control', (control: Control) => this.controls.push(control));
     socket.on('typing', (typing: Typing) => this.typings.push(typing));
     socket.on('presence', (presence: Presence) => this.presences.push(presence));
+    socket.on('event', (event: CustomEvent) => this.events.push(event));
+    socket.on('receipt', (receipt: Receipt) => this.receipts.push(receipt));
     socket.on('disconnect', (reason) => {
       this.closedBecause = reason;
     });
@@ -77,6 +83,10 @@ export class Device {
 
   typing(conversationId: string, active: boolean): void {
     this.socket.emit('typing', { conversationId, active });
+  }
+
+  event(conversationId: string, name: string, payload: Record<string, unknown> = {}): void {
+    this.socket.emit('event', { conversationId, name, payload });
   }
 
   /** Newest seq heard of a log. */

@@ -33,7 +33,11 @@ export interface GatewayWorld extends AsyncDisposable {
   readonly app: TestApp;
   readonly otherApp: TestApp;
   /** A conversation of `app` with these members, the first its owner. */
-  conversation(members: readonly string[], app?: TestApp): Promise<string>;
+  conversation(members: readonly string[], app?: TestApp, type?: 'group' | 'channel'): Promise<string>;
+  /** Sets a block or takes it back, in the database only. */
+  block(userId: string, otherId: string, blocked?: boolean): Promise<void>;
+  /** Sets who may see a user's presence, in the database only. */
+  visibility(userId: string, visibility: 'everyone' | 'nobody'): Promise<void>;
   /** Takes a member out, in the database only; answers the control message that the API would publish. */
   remove(conversationId: string, userId: string, by: string): Promise<Extract<BusMessage, { kind: 'control' }>>;
 }
@@ -48,13 +52,13 @@ export async function createGatewayWorld(): Promise<GatewayWorld> {
     pool,
     app,
     otherApp,
-    async conversation([creator = 'nobody', ...members], owner = app) {
+    async conversation([creator = 'nobody', ...members], owner = app, type = 'group') {
       const id = randomUUID();
       const metadata = null;
       await createConversation(pool, {
         id,
         appId: owner.id,
-        type: 'group',
+        type,
         createdBy: creator,
         members,
         title: null,
@@ -63,6 +67,30 @@ export async function createGatewayWorld(): Promise<GatewayWorld> {
         outboxId: randomUUID(),
       });
       return id;
+    },
+    async block(userId, otherId, blocked = true) {
+      await database.query('insert into chat_user (app_id, id) select $1, unnest($2::text[]) on conflict do nothing', [
+        app.id,
+        [userId, otherId],
+      ]);
+      const sides = [app.id, userId, otherId];
+      if (blocked) {
+        await database.query(
+          `insert into block (app_id, user_id, kind, other_id, created_at) values ($1, $2, 'blocks', $3, now()), ($1, $3, 'blocked_by', $2, now())`,
+          sides,
+        );
+      } else {
+        await database.query(
+          `delete from block where app_id = $1 and ((user_id, kind, other_id) = ($2, 'blocks', $3) or (user_id, kind, other_id) = ($3, 'blocked_by', $2))`,
+          sides,
+        );
+      }
+    },
+    async visibility(userId, visibility) {
+      await database.query(
+        'insert into chat_user (app_id, id, presence_visibility) values ($1, $2, $3) on conflict (app_id, id) do update set presence_visibility = $3',
+        [app.id, userId, visibility],
+      );
     },
     async remove(conversationId, userId, by) {
       const input = {
@@ -95,6 +123,9 @@ export interface GatewayServerOptions {
   readonly allowedOrigins?: readonly string[];
   readonly clock?: Clock;
   readonly log?: Logger;
+  /** Shared with another gateway. */
+  readonly bus?: MemoryBus;
+  readonly registry?: MemorySessionRegistry;
   /** Stands in front of the database. */
   readonly membership?: (store: MembershipSource) => MembershipSource;
 }
@@ -131,8 +162,8 @@ export async function startGatewayServer(world: GatewayWorld, options: GatewaySe
     }),
   );
   await directory.start();
-  const bus = stack.use(new MemoryBus({ log }));
-  const registry = stack.use(new MemorySessionRegistry(options.clock === undefined ? {} : { clock: options.clock }));
+  const bus = options.bus ?? stack.use(new MemoryBus({ log }));
+  const registry = options.registry ?? stack.use(new MemorySessionRegistry(options.clock === undefined ? {} : { clock: options.clock }));
   const store = createMembershipStore(pool);
   const gateway = createGateway({
     config: options.config ?? {},

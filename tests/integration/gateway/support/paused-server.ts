@@ -22,7 +22,11 @@ const gateway = createGateway({
   limits,
   bus,
   registry: new MemorySessionRegistry(),
-  membership: { standings: async (pairs) => pairs.map(() => undefined), versions: async () => new Map() },
+  membership: {
+    standings: async (pairs) => pairs.map(() => undefined),
+    versions: async () => new Map(),
+    relations: async (users) => users.map(() => ({ related: [], hidden: false })),
+  },
   tokens: { verify: identity },
   directory: { epochOf: () => 1, isFresh: () => true },
   admit: () => undefined,

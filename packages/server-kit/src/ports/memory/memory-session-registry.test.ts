@@ -20,6 +20,7 @@ it('takes the end of a dead gateway as when its users were last seen', async () 
     gatewayId: 'g1',
     status: 'online',
     connectedAt: clock.now(),
+    hidden: false,
   });
   clock.advance(60_000);
   expect(await registry.presenceOf('app', ['alice'])).toEqual([

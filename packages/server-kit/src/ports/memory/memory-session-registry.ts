@@ -24,10 +24,11 @@ export class MemorySessionRegistry implements SessionRegistry {
     this.#leases.delete(gatewayId);
     const now = this.#clock.now();
     for (const [user, sessions] of this.#sessions) {
+      const hidden = isHidden(sessions.values());
       for (const record of sessions.values()) {
         if (record.gatewayId !== gatewayId) continue;
         sessions.delete(record.sessionId);
-        this.#lastSeen.set(user, now);
+        if (!hidden) this.#lastSeen.set(user, now);
       }
       if (sessions.size === 0) this.#sessions.delete(user);
     }
@@ -38,14 +39,17 @@ export class MemorySessionRegistry implements SessionRegistry {
     const present = this.#sessions.get(user);
     if (present === undefined) this.#sessions.set(user, new Map([[record.sessionId, record]]));
     else present.set(record.sessionId, record);
+    if (record.hidden) this.#lastSeen.delete(user);
   }
 
   async remove(appId: string, userId: string, sessionId: string): Promise<{ lastSeenAt: number }> {
     const user = key(appId, userId);
     const sessions = this.#sessions.get(user);
-    if (sessions?.delete(sessionId) && sessions.size === 0) this.#sessions.delete(user);
     const lastSeenAt = this.#clock.now();
-    this.#lastSeen.set(user, lastSeenAt);
+    const hidden = isHidden(sessions?.values() ?? []);
+    if (!sessions?.delete(sessionId)) return { lastSeenAt };
+    if (sessions.size === 0) this.#sessions.delete(user);
+    if (!hidden) this.#lastSeen.set(user, lastSeenAt);
     return { lastSeenAt };
   }
 
@@ -53,8 +57,12 @@ export class MemorySessionRegistry implements SessionRegistry {
     return this.#live(key(appId, userId)).sort((a, b) => a.connectedAt - b.connectedAt);
   }
 
-  async presenceOf(appId: string, userIds: readonly string[]): Promise<Presence[]> {
-    return userIds.map((userId) => this.#presence(appId, userId));
+  async presenceOf(appId: string, userIds: readonly string[], viewerId?: string): Promise<Presence[]> {
+    return userIds.map((userId) => this.#presence(appId, userId, userId === viewerId));
+  }
+
+  async forgetLastSeen(appId: string, userId: string): Promise<void> {
+    this.#lastSeen.delete(key(appId, userId));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,9 +71,10 @@ export class MemorySessionRegistry implements SessionRegistry {
     this.#lastSeen.clear();
   }
 
-  #presence(appId: string, userId: string): Presence {
+  #presence(appId: string, userId: string, toItself: boolean): Presence {
     const user = key(appId, userId);
     const live = this.#live(user);
+    if (!toItself && isHidden(live)) return { userId, status: 'offline' };
     if (live.some((record) => record.status === 'online')) return { userId, status: 'online' };
     if (live.some((record) => record.status === 'away')) return { userId, status: 'away' };
     const lastSeenAt = this.#lastSeen.get(user);
@@ -82,18 +91,24 @@ export class MemorySessionRegistry implements SessionRegistry {
     if (sessions === undefined) return [];
     const now = this.#clock.now();
     const live: SessionRecord[] = [];
+    const hidden = isHidden(sessions.values());
     for (const record of sessions.values()) {
       const leaseEnd = this.#leases.get(record.gatewayId);
       if (leaseEnd !== undefined && leaseEnd > now) {
         live.push(record);
       } else {
         sessions.delete(record.sessionId);
-        if (leaseEnd !== undefined) this.#lastSeen.set(user, Math.max(leaseEnd, this.#lastSeen.get(user) ?? 0));
+        if (leaseEnd !== undefined && !hidden) this.#lastSeen.set(user, Math.max(leaseEnd, this.#lastSeen.get(user) ?? 0));
       }
     }
     if (sessions.size === 0) this.#sessions.delete(user);
     return live;
   }
+}
+
+function isHidden(records: Iterable<SessionRecord>): boolean {
+  for (const record of records) if (record.hidden) return true;
+  return false;
 }
 
 const key = (appId: string, userId: string): string => `${appId}/${userId}`;
