@@ -13,6 +13,7 @@ import { createRoutes, type Limits } from '@nudge/types';
 import type { SyncConfig } from './config.ts';
 import { coldRoutes, hotRoutes } from './routes/index.ts';
 import { CatchUpService } from './services/catch-up-service.ts';
+import { DetailsService } from './services/details-service.ts';
 import { EntriesService } from './services/entries-service.ts';
 import { HeadsService } from './services/heads-service.ts';
 import { PageReader, type Source } from './services/page-reader.ts';
@@ -84,6 +85,7 @@ export function createSync(deps: SyncDeps): Sync {
     waitMs,
     limits: { page: limits.pageEntries, tooLong: limits.tooLongEntries },
   });
+  const details = new DetailsService({ router, servers: stores.router, standings });
   const heads = new HeadsService(stores.users);
   const userLogs = new UserLogs(stores.users, limits.pageEntries);
   const turnstile = new Turnstile(config.bulkSyncs);
@@ -106,6 +108,7 @@ export function createSync(deps: SyncDeps): Sync {
   const services = {
     entries,
     sync,
+    details,
     heads,
     directory,
     limits,

@@ -61,6 +61,16 @@ export function reactedOf(texts: readonly string[], first: number, joined: strin
   return texts.flatMap((text, i) => (text.includes(REACTIONS) ? [first + i] : []));
 }
 
+/** Whether the entry has lost its content for good. */
+export function isTombstone(text: string): boolean {
+  return (JSON.parse(text) as Expiring).redacted === true;
+}
+
+/** Who wrote the entry. */
+export function senderOf(text: string): string {
+  return (JSON.parse(text) as { readonly senderId: string }).senderId;
+}
+
 interface Expiring {
   readonly expiresAt?: string;
   readonly redacted?: true;

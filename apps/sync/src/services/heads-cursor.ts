@@ -1,4 +1,4 @@
-import { NudgeError } from '@nudge/server-kit';
+import { foreignCursor } from './opaque-cursor.ts';
 
 /**
  * Position in the list of heads: newest activity first, ties by id. `lastEntryAt` is RFC 3339 in UTC with the
@@ -27,10 +27,7 @@ export function decodeHeadsCursor(cursor: string): HeadsPosition {
   const parts = PLAIN.exec(bytes.toString('latin1'));
   const id = parts?.[2];
   if (id === undefined || bytes.toString('base64url') !== cursor) {
-    throw new NudgeError('invalid_request', {
-      detail: 'cursor is not one that this list handed out',
-      issues: [{ path: 'cursor', message: 'take it unchanged from nextCursor' }],
-    });
+    throw foreignCursor();
   }
   return { lastEntryAt: new Date(Number(parts?.[1])).toISOString(), id };
 }
