@@ -9,6 +9,7 @@ import { docsRouter } from './routes/openapi/docs.ts';
 import { Users } from './services/admin/users.ts';
 import { Appender } from './services/appender/appender.ts';
 import type { CallFailure } from './services/batching/batcher.ts';
+import { ConversationChanges } from './services/conversations/conversation-changes.ts';
 import { Conversations } from './services/conversations/conversations.ts';
 import { Memberships } from './services/conversations/memberships.ts';
 import { UsersNamed } from './services/conversations/users-named.ts';
@@ -16,15 +17,23 @@ import { type Failpoints, noFailpoints } from './services/failpoints.ts';
 import { FeedWriter } from './services/feed/feed-writer.ts';
 import { Dispatcher } from './services/gateways/dispatcher.ts';
 import { ContentSecrets } from './services/messages/content-secrets.ts';
+import { CountableTypes } from './services/messages/countable-types.ts';
+import { MessageChanges } from './services/messages/message-changes.ts';
+import { MessageVersions } from './services/messages/message-versions.ts';
 import { Messages } from './services/messages/messages.ts';
+import { noScheduler, type Scheduler } from './services/messages/scheduler.ts';
 import { EffectRunner } from './services/outbox/effects.ts';
 import { OutboxCleaner } from './services/outbox/outbox-cleaner.ts';
 import { MemberCache } from './services/publisher/member-cache.ts';
 import { Publisher } from './services/publisher/publisher.ts';
 import { ReadPositions } from './services/read-positions/read-positions.ts';
+import { Receipts } from './services/receipts/receipts.ts';
 import { Sweeper } from './services/sweeper/sweeper.ts';
 import type { ConversationStore } from './store/conversation-store.ts';
 import type { UserStore } from './store/user-store.ts';
+
+/** How long the settings of an app are believed, ms. */
+const COUNTABLE_MS = 5_000;
 
 /** The databases as the API sees them: `createApiStores(pool)`. */
 export interface ApiStores {
@@ -49,6 +58,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly failpoints?: Failpoints;
+  readonly scheduler?: Scheduler;
 }
 
 export interface Api extends AsyncDisposable {
@@ -84,12 +94,18 @@ export function createApi(deps: ApiDeps): Api {
   });
   const effects = new EffectRunner({ publisher, feeds: new FeedWriter({ router, users }), cleaner, failpoints, log });
   const appender = new Appender({ router, effects, classify, limits, failpoints, maxBatch: config.maxBatch });
-  const readPositions = new ReadPositions({ router, effects, classify, limits, maxBatch: config.maxBatch });
+  const receipts = new Receipts({ router, bus, limits, clock, log });
+  const readPositions = new ReadPositions({ router, effects, receipts, classify, limits, maxBatch: config.maxBatch });
+  const secrets = new ContentSecrets(users);
+  const countable = new CountableTypes({ load: (appId) => users.countableTypes(appId), clock, maxAgeMs: COUNTABLE_MS });
   const usersNamed = new UsersNamed(users, limits);
   const services = {
-    conversations: new Conversations({ router, effects, usersNamed, limits }),
-    memberships: new Memberships({ router, appender, effects, usersNamed, clock }),
-    messages: new Messages({ appender, secrets: new ContentSecrets(users), limits, clock }),
+    conversations: new Conversations({ router, effects, usersNamed, limits, clock }),
+    conversationChanges: new ConversationChanges({ appender, limits, clock }),
+    memberships: new Memberships({ router, appender, effects, usersNamed, limits, clock }),
+    messages: new Messages({ router, appender, scheduler: deps.scheduler ?? noScheduler, secrets, countable, limits, clock }),
+    messageChanges: new MessageChanges({ appender, secrets, limits, clock }),
+    messageVersions: new MessageVersions(router),
     readPositions,
     users: new Users({ users, directory, limits, clock }),
     dispatcher: new Dispatcher({ ...config, ttlSeconds: config.gatewaysTtlSeconds }),
@@ -113,6 +129,7 @@ export function createApi(deps: ApiDeps): Api {
     async [Symbol.asyncDispose]() {
       const swept = Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));
       await Promise.all([appender.idle(), readPositions.idle()]);
+      await receipts.flush();
       await effects.begun();
       await publisher.drain();
       await effects.idle();

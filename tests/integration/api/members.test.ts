@@ -79,7 +79,7 @@ describe('members', () => {
     expect((await remove('ann', id, 'me')).body).toEqual({ seq: 2, changed: true });
     const pref = async () =>
       (await database.query('select state from feed where user_id = $1 and subject = $2', ['ann', `pref/${id}`]))[0]?.state;
-    expect(await pref()).toEqual({ hiddenSeq: 2 });
+    expect(await pref()).toMatchObject({ hiddenSeq: 2 });
     expect((await send('dee', id, 'still')).status).toBe(201);
     expect(await newConversation('direct', ['dee'])).toBe(id);
     expect(await pref()).toEqual({});

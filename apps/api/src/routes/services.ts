@@ -1,15 +1,21 @@
 import type { Users } from '../services/admin/users.ts';
+import type { ConversationChanges } from '../services/conversations/conversation-changes.ts';
 import type { Conversations } from '../services/conversations/conversations.ts';
 import type { Memberships } from '../services/conversations/memberships.ts';
 import type { Dispatcher } from '../services/gateways/dispatcher.ts';
+import type { MessageChanges } from '../services/messages/message-changes.ts';
+import type { MessageVersions } from '../services/messages/message-versions.ts';
 import type { Messages } from '../services/messages/messages.ts';
 import type { ReadPositions } from '../services/read-positions/read-positions.ts';
 
 /** What the routes of the API call. */
 export interface ApiServices {
   readonly conversations: Conversations;
+  readonly conversationChanges: ConversationChanges;
   readonly memberships: Memberships;
   readonly messages: Messages;
+  readonly messageChanges: MessageChanges;
+  readonly messageVersions: MessageVersions;
   readonly readPositions: ReadPositions;
   readonly users: Users;
   readonly dispatcher: Dispatcher;

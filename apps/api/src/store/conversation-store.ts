@@ -1,7 +1,7 @@
 import type { ConversationType, History, Role } from '@nudge/types';
 
 /** Who an input speaks for; which judgements each skips is written at the append function. */
-type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
+export type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
 
 /** One change of a conversation, to be judged and appended. */
 export interface AppendInput {
@@ -11,9 +11,12 @@ export interface AppendInput {
   readonly senderId: string;
   readonly clientMsgId: string | null;
   readonly contentHash: Buffer | null;
-  readonly type: 'message' | 'member.put' | 'member.remove';
+  /** `message`, `custom.*`, or one of the operations on entries, members and the conversation. */
+  readonly type: string;
   /** JSON text: a message's body, an operation's arguments. */
   readonly body: string | null;
+  /** JSON text: `{replyTo?, mentions?, expiresInSeconds?}` of a message, `{mentions?, ifStateSeq?}` of an edit. */
+  readonly extra: string | null;
   readonly targetSeq: number | null;
   readonly countable: boolean;
   readonly mode: AppendMode;
@@ -32,7 +35,15 @@ type AppendStatus =
   | 'slow_mode'
   | 'repeat'
   | 'unchanged'
-  | 'last_owner';
+  | 'last_owner'
+  | 'blocked'
+  | 'target_missing'
+  | 'target_invalid'
+  | 'target_redacted'
+  | 'state_changed'
+  | 'reply_missing'
+  | 'mention_stranger'
+  | 'limit_reached';
 
 /** What became of one input. Times are RFC 3339 with three decimals. */
 export interface AppendResult {
@@ -43,6 +54,15 @@ export interface AppendResult {
   readonly memberCount: number | null;
   readonly conversationType: string | null;
   readonly retryAt: string | null;
+  /** Users whose membership changed: what their feeds say of it is out of date. */
+  readonly touched: readonly string[];
+}
+
+/** An entry found by its sender's own id for it. */
+export interface SentEntry {
+  readonly seq: number;
+  readonly createdAt: string;
+  readonly contentHash: Buffer | null;
 }
 
 export interface AppendCall {
@@ -79,12 +99,18 @@ export interface ConversationRow {
   readonly memberCount: number;
   readonly lastSeq: number;
   readonly oldestSeq: number;
+  readonly avatarUrl: string | null;
+  readonly frozen: boolean;
+  readonly slowModeSeconds: number;
+  readonly retentionSeconds: number;
 }
 
 /** A conversation as one of its users stands to it; `current` is false for those who left or never were members. */
 export interface Standing {
   readonly conversation: ConversationRow;
   readonly current: boolean;
+  /** The user's role, last one when it is no member; `null` when it never was. */
+  readonly role: Role | null;
 }
 
 export interface Creation extends Standing {
@@ -106,6 +132,11 @@ export interface ReadResult {
   readonly unread: number;
 }
 
+export interface DeliveredResult {
+  readonly status: 'ok' | 'unchanged' | 'not_found';
+  readonly deliveredSeq: number;
+}
+
 export interface MemberPair {
   readonly appId: string;
   readonly conversationId: string;
@@ -120,6 +151,10 @@ export interface MembershipState extends MemberPair {
   readonly joinedSeq: number;
   readonly leftSeq: number | null;
   readonly hiddenSeq: number | null;
+  /** Orders the states of `hiddenSeq`. */
+  readonly hideVersion: number;
+  /** RFC 3339; `null` unless it lies ahead. */
+  readonly mutedUntil: string | null;
 }
 
 export interface MemberListRow {
@@ -132,6 +167,21 @@ export interface MemberRow {
   readonly userId: string;
   readonly role: Role;
   readonly joinedSeq: number;
+  /** RFC 3339; may have passed. */
+  readonly mutedUntil: string | null;
+}
+
+/** Somebody who is banned; `until` is `null` for ever. */
+export interface BanRow {
+  readonly userId: string;
+  readonly until: string | null;
+}
+
+/** What an entry once said, or says now. */
+export interface VersionRow {
+  readonly body: Record<string, unknown>;
+  readonly mentions: readonly string[] | null;
+  readonly writtenAt: string;
 }
 
 /** Work that a committed call left to do. */
@@ -157,7 +207,19 @@ export interface ConversationStore {
     readonly outboxId: string;
     readonly inputs: readonly ReadInput[];
   }): Promise<readonly ReadResult[]>;
+  /** The entry that a sender's own id stands for; `null` when there is none in the app. */
+  sentEntry(key: {
+    readonly appId: string;
+    readonly conversationId: string;
+    readonly senderId: string;
+    readonly clientMsgId: string;
+  }): Promise<SentEntry | null>;
+  markDelivered(call: { readonly route: string; readonly inputs: readonly ReadInput[] }): Promise<readonly DeliveredResult[]>;
+  /** Members by conversation, of those there are. */
+  memberCounts(conversationIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   create(conversation: NewConversation): Promise<Creation>;
+  /** Brings a direct conversation in line with who blocks whom; to be called after each creation of one. */
+  mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<boolean>;
   /** Hides a direct conversation from one of its two members; `null` when there is none to hide. */
   hideDirect(pair: MemberPair & { readonly outboxId: string }): Promise<{ readonly hiddenSeq: number } | null>;
   /** The conversation and the user's standing, from one snapshot; `null` when there is no such conversation in the app. */
@@ -165,6 +227,10 @@ export interface ConversationStore {
   /** Members and version in one statement. */
   memberList(conversationId: string): Promise<MemberListRow | null>;
   memberPage(conversationId: string, after: string | null, limit: number): Promise<readonly MemberRow[]>;
+  /** Who is banned now, after a user id. */
+  bans(conversationId: string, after: string | null, limit: number): Promise<readonly BanRow[]>;
+  /** Oldest first; `null` when the app has no such entry. */
+  versions(appId: string, conversationId: string, seq: number): Promise<readonly VersionRow[] | null>;
   membershipStates(pairs: readonly MemberPair[]): Promise<readonly MembershipState[]>;
   /** Memberships last changed by the entry `seq`, by user id. */
   membersChangedAt(conversationId: string, seq: number, after: string | null, limit: number): Promise<readonly MembershipState[]>;

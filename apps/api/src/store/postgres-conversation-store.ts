@@ -1,17 +1,22 @@
 import type * as db from '@nudge/db';
 import {
   append,
+  banList,
   conversationOfUser,
+  conversationStates,
   createConversation,
   deferOutbox,
   deleteOutbox,
   dueOutbox,
+  entryVersions,
   hideDirect,
+  markDelivered,
   markRead,
   memberList,
   memberPage,
   membersChangedAt,
   membershipFeed,
+  mirrorBlock,
   type Pool,
   tryLease,
 } from '@nudge/db';
@@ -19,9 +24,11 @@ import { NudgeError } from '@nudge/server-kit';
 import type {
   AppendCall,
   AppendResult,
+  BanRow,
   ConversationRow,
   ConversationStore,
   Creation,
+  DeliveredResult,
   Lease,
   MemberListRow,
   MemberPair,
@@ -31,8 +38,11 @@ import type {
   OutboxRow,
   ReadInput,
   ReadResult,
+  SentEntry,
   Standing,
+  VersionRow,
 } from './conversation-store.ts';
+import { sentEntry } from './sent-entry.ts';
 
 /** The conversation side on one PostgreSQL. */
 export class PostgresConversationStore implements ConversationStore {
@@ -55,10 +65,28 @@ export class PostgresConversationStore implements ConversationStore {
     return results.map(({ status, readSeq, unread }) => ({ status, readSeq: readSeq ?? 0, unread: unread ?? 0 }));
   }
 
+  async markDelivered(call: { readonly route: string; readonly inputs: readonly ReadInput[] }): Promise<DeliveredResult[]> {
+    const results = await markDelivered(this.#pool, call);
+    return results.map(({ status, deliveredSeq }) => ({ status, deliveredSeq: deliveredSeq ?? 0 }));
+  }
+
+  async memberCounts(conversationIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const states = await conversationStates(this.#pool, conversationIds);
+    return new Map(states.map((state) => [state.id, state.memberCount]));
+  }
+
+  sentEntry(key: { appId: string; conversationId: string; senderId: string; clientMsgId: string }): Promise<SentEntry | null> {
+    return sentEntry(this.#pool, key);
+  }
+
   async create(conversation: NewConversation): Promise<Creation> {
     const found = await createConversation(this.#pool, conversation);
     if (found === null) throw new NudgeError('not_found');
     return { ...standing(found), created: found.created, shown: found.unhidden };
+  }
+
+  async mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<boolean> {
+    return (await mirrorBlock(this.#pool, target)).changed;
   }
 
   hideDirect(pair: MemberPair & { readonly outboxId: string }): Promise<{ readonly hiddenSeq: number } | null> {
@@ -76,6 +104,19 @@ export class PostgresConversationStore implements ConversationStore {
 
   memberPage(conversationId: string, after: string | null, limit: number): Promise<readonly MemberRow[]> {
     return memberPage(this.#pool, conversationId, after, limit);
+  }
+
+  async bans(conversationId: string, after: string | null, limit: number): Promise<BanRow[]> {
+    const rows = await banList(this.#pool, conversationId, after, limit);
+    return rows.map(({ userId, bannedUntil }) => ({ userId, until: bannedUntil }));
+  }
+
+  async versions(appId: string, conversationId: string, seq: number): Promise<VersionRow[] | null> {
+    const rows = await entryVersions(this.#pool, appId, conversationId, seq);
+    if (rows === null) return null;
+    return rows.flatMap(({ body, mentions, writtenAt }) =>
+      body === null ? [] : [{ body: JSON.parse(body) as Record<string, unknown>, mentions, writtenAt }],
+    );
   }
 
   membershipStates(pairs: readonly MemberPair[]): Promise<readonly MembershipState[]> {
@@ -104,12 +145,14 @@ export class PostgresConversationStore implements ConversationStore {
 }
 
 /** Who has left or is banned stands outside, like somebody who never was in. */
-function standing(found: { conversation: db.ConversationRow; member: db.MemberRow | null }): Standing {
-  const { conversation, member } = found;
-  const banned = member?.bannedUntil !== null && member?.bannedUntil !== undefined && Date.parse(member.bannedUntil) > Date.now();
-  return { conversation: withMetadata(conversation), current: member !== null && member.leftSeq === null && !banned };
+function standing({ conversation, member }: { conversation: db.ConversationRow; member: db.MemberRow | null }): Standing {
+  return {
+    conversation: conversationRow(conversation),
+    current: member !== null && member.leftSeq === null && !member.banned,
+    role: member?.role ?? null,
+  };
 }
 
-function withMetadata(row: db.ConversationRow): ConversationRow {
-  return { ...row, metadata: row.metadata === null ? null : (JSON.parse(row.metadata) as Record<string, unknown>) };
+function conversationRow({ metadata, frozenAt, ...row }: db.ConversationRow): ConversationRow {
+  return { ...row, frozen: frozenAt !== null, metadata: metadata === null ? null : (JSON.parse(metadata) as Record<string, unknown>) };
 }

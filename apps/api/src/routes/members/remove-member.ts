@@ -1,17 +1,15 @@
 import { type BoundRoute, bind } from '@nudge/server-kit';
 import type { Routes } from '@nudge/types';
+import { actorOf } from '../actor.ts';
 import type { ApiServices } from '../services.ts';
 
-/** Stands for the caller in the path. A user whose id is `me` can leave, but cannot be removed by others under that name. */
+/** Stands for the caller in the path. */
 const SELF = 'me';
 
 export function removeMember(routes: Routes, { memberships }: ApiServices): BoundRoute {
   return bind('removeMember', routes.removeMember, async ({ params }, { identity }) => {
-    const actor = { appId: identity.appId, userId: identity.userId, conversationId: params.conversationId };
+    const actor = actorOf(identity, params);
     const own = params.userId === SELF || params.userId === identity.userId;
-    return {
-      status: 200,
-      body: { ...(await (own ? memberships.leave(actor) : memberships.remove(actor, params.userId))) },
-    };
+    return { status: 200, body: await (own ? memberships.leave(actor) : memberships.remove(actor, params.userId)) };
   });
 }

@@ -1,19 +1,26 @@
-import { type BoundRoute, bind } from '@nudge/server-kit';
-import type { Routes } from '@nudge/types';
+import { type BoundRoute, bind, type Identity } from '@nudge/server-kit';
+import type { RouteInput, Routes } from '@nudge/types';
+import type { Send } from '../../services/messages/messages.ts';
 import type { ApiServices } from '../services.ts';
+import { sendAnswer } from './send-answer.ts';
 
 export function sendMessage(routes: Routes, { messages }: ApiServices): BoundRoute {
-  return bind('sendMessage', routes.sendMessage, async ({ params, body }, { identity }) => {
-    const { conversationId } = params;
-    const { appId, userId: senderId } = identity;
-    const { seq, createdAt, repeated } = await messages.send({
-      appId,
-      conversationId,
-      senderId,
-      clientMsgId: body.clientMsgId,
-      body: body.body,
-    });
-    const answer = { conversationId, seq, createdAt, asSent: true };
-    return repeated ? { status: 200, body: answer } : { status: 201, body: answer };
+  return bind('sendMessage', routes.sendMessage, {
+    async handle(input, { identity }) {
+      const send = sendOf(input, identity);
+      const { sendAt } = input.body;
+      if (sendAt === undefined || sendAt === null) return sendAnswer(send, await messages.send(send));
+      const outcome = await messages.sendLater({ ...send, sendAt });
+      return 'scheduledId' in outcome ? { status: 202, body: outcome } : sendAnswer(send, outcome);
+    },
+    async overLimit(input, { identity }) {
+      const send = sendOf(input, identity);
+      const before = await messages.sentBefore(send);
+      return before === undefined ? undefined : sendAnswer(send, before);
+    },
   });
+}
+
+function sendOf({ params, body }: RouteInput<Routes['sendMessage']>, { appId, userId }: Identity): Send {
+  return { ...body, appId, conversationId: params.conversationId, senderId: userId };
 }

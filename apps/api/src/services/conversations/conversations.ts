@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { NudgeError, type Router } from '@nudge/server-kit';
+import { type Clock, NudgeError, type Router } from '@nudge/server-kit';
 import type { Conversation, Limits, Member } from '@nudge/types';
-import type { ConversationRow, ConversationStore } from '../../store/conversation-store.ts';
+import type { ConversationRow, ConversationStore, MemberRow } from '../../store/conversation-store.ts';
 import type { EffectRunner } from '../outbox/effects.ts';
 import { type ConversationRequest, draftConversation } from './draft.ts';
 import type { UsersNamed } from './users-named.ts';
@@ -14,6 +14,7 @@ export interface ConversationsOptions {
   readonly effects: EffectRunner;
   readonly usersNamed: UsersNamed;
   readonly limits: Pick<Limits, 'metadataBytes' | 'pageEntries'>;
+  readonly clock: Clock;
 }
 
 /** Creates conversations and shows them to their members. */
@@ -53,12 +54,14 @@ export class Conversations {
       outboxId,
     });
     if (conversation.appId !== appId || !current) throw new NudgeError('not_found');
+    // A block set before this was created found no conversation to mirror it to: whoever writes second sees what the other wrote.
+    if (conversation.type === 'direct') await store.mirrorBlock({ appId, conversationId: conversation.id });
     if (created) {
       const { id, memberVersion, memberCount, lastSeq } = conversation;
       const applied = effects.settle(
         { conversationId: id, id: outboxId },
         {
-          heads: [{ appId, conversationId: id, seq: lastSeq, memberVersion, membersChanged: false }],
+          heads: [{ appId, conversationId: id, seq: lastSeq, memberVersion, copiesStale: false }],
           firstMembersOf: id,
         },
       );
@@ -87,7 +90,8 @@ export class Conversations {
     const { memberVersion } = await this.#standing(appId, conversationId, userId);
     const limit = page.limit ?? Math.min(50, this.#options.limits.pageEntries);
     const rows = await this.#options.router.route(conversationId).pool.memberPage(conversationId, page.cursor ?? null, limit + 1);
-    const items = rows.slice(0, limit).map((row) => ({ userId: row.userId, role: row.role, joinedSeq: row.joinedSeq }));
+    const now = this.#options.clock.now();
+    const items = rows.slice(0, limit).map((row) => member(row, now));
     return { items, version: memberVersion, nextCursor: rows.length > limit ? (items.at(-1)?.userId ?? null) : null };
   }
 
@@ -99,6 +103,27 @@ export class Conversations {
 }
 
 function view(row: ConversationRow): Conversation {
-  const { id, type, title, metadata, history, createdBy, createdAt, memberCount, lastSeq, oldestSeq } = row;
-  return { id, type, title, metadata, history, createdBy, createdAt, memberCount, lastSeq, oldestSeq };
+  const { id, type, title, avatarUrl, metadata, frozen, slowModeSeconds, retentionSeconds, history } = row;
+  const { createdBy, createdAt, memberCount, lastSeq, oldestSeq } = row;
+  return {
+    id,
+    type,
+    title,
+    avatarUrl,
+    metadata,
+    frozen,
+    slowModeSeconds,
+    retentionSeconds,
+    history,
+    createdBy,
+    createdAt,
+    memberCount,
+    lastSeq,
+    oldestSeq,
+  };
+}
+
+/** `now` in ms since 1970. */
+function member({ userId, role, joinedSeq, mutedUntil }: MemberRow, now: number): Member {
+  return { userId, role, joinedSeq, ...(mutedUntil === null || Date.parse(mutedUntil) <= now ? {} : { mutedUntil }) };
 }

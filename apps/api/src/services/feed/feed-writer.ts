@@ -68,12 +68,12 @@ export class FeedWriter {
     if (first === undefined) return [];
     const states = await this.#router.route(first.conversationId).pool.membershipStates(pairs);
     return this.#write(
-      states.map(({ appId, userId, conversationId, hiddenSeq }) => ({
+      states.map(({ appId, userId, conversationId, hiddenSeq, hideVersion }) => ({
         appId,
         userId,
         subject: `pref/${conversationId}`,
         srcVersion: null,
-        state: JSON.stringify({ hiddenSeq }),
+        state: JSON.stringify({ hiddenSeq, hideVersion }),
         merge: true,
       })),
     );
@@ -95,7 +95,8 @@ export class FeedWriter {
   }
 }
 
-function membershipWrite({ appId, userId, conversationId, srcVersion, role, state, joinedSeq, leftSeq }: MembershipState): FeedWrite {
-  const shown = { role, state, joinedSeq, ...(leftSeq === null ? {} : { leftSeq }) };
+function membershipWrite(membership: MembershipState): FeedWrite {
+  const { appId, userId, conversationId, srcVersion, role, state, joinedSeq, leftSeq, mutedUntil } = membership;
+  const shown = { role, state, joinedSeq, ...(leftSeq === null ? {} : { leftSeq }), ...(mutedUntil === null ? {} : { mutedUntil }) };
   return { appId, userId, subject: `member/${conversationId}`, srcVersion, state: JSON.stringify(shown), merge: false };
 }

@@ -17,12 +17,52 @@ export function bodyText(body: JsonObject, limits: Pick<Limits, 'messageBodyByte
   return text;
 }
 
+/** What a request says beside its body and its `clientMsgId`. Absent, null and default mean the same. */
+export interface ContentFields {
+  /** Default `message`. */
+  readonly type?: string | null | undefined;
+  readonly replyTo?: number | null | undefined;
+  /** Default none. */
+  readonly mentions?: readonly string[] | null | undefined;
+  /** Seconds. */
+  readonly expiresIn?: number | null | undefined;
+  readonly sendAt?: string | null | undefined;
+  /** Of an edit: what it changes. */
+  readonly target?: number | null | undefined;
+  readonly ifStateSeq?: number | null | undefined;
+}
+
 /**
- * What tells two sends with the same `clientMsgId` apart: HMAC-SHA256 under the app's secret over the canonical JSON of the request. The
- * members of that object are written here in their canonical order around the body's own text. Absent and default fields mean the same.
+ * What tells two requests with the same `clientMsgId` apart: HMAC-SHA256 under the app's secret over the canonical JSON of the request. The
+ * members of that object are written here in their canonical order around the body's own text.
  */
-export function contentHash(secret: KeyObject, clientMsgId: string, body: string): Buffer {
-  return createHmac('sha256', secret)
-    .update(`{"body":${body},"clientMsgId":${JSON.stringify(clientMsgId)},"type":"message"}`)
-    .digest();
+export function contentHash(secret: KeyObject, clientMsgId: string, body: string, fields: ContentFields = {}): Buffer {
+  const { expiresIn, ifStateSeq, mentions, replyTo, sendAt, target, type } = fields;
+  let text = `{"body":${body},"clientMsgId":${JSON.stringify(clientMsgId)}`;
+  if (expiresIn !== undefined && expiresIn !== null) text += `,"expiresIn":${expiresIn}`;
+  if (ifStateSeq !== undefined && ifStateSeq !== null) text += `,"ifStateSeq":${ifStateSeq}`;
+  if (mentions !== undefined && mentions !== null && mentions.length > 0) text += `,"mentions":${JSON.stringify(mentions)}`;
+  if (replyTo !== undefined && replyTo !== null) text += `,"replyTo":${replyTo}`;
+  if (sendAt !== undefined && sendAt !== null) text += `,"sendAt":${JSON.stringify(sendAt)}`;
+  if (target !== undefined && target !== null) text += `,"target":${target}`;
+  text += `,"type":"${type ?? 'message'}"}`;
+  return createHmac('sha256', secret).update(text).digest();
+}
+
+/** What an append takes beside the body, as JSON text; `null` when there is nothing. Mentions are a set: each user once. */
+export function extraText(fields: {
+  readonly replyTo?: number | null | undefined;
+  readonly mentions?: readonly string[] | null | undefined;
+  readonly expiresIn?: number | null | undefined;
+  readonly ifStateSeq?: number | null | undefined;
+}): string | null {
+  const { replyTo, mentions, expiresIn, ifStateSeq } = fields;
+  const extra = {
+    ...(replyTo === undefined || replyTo === null ? {} : { replyTo }),
+    ...(mentions === undefined || mentions === null || mentions.length === 0 ? {} : { mentions: [...new Set(mentions)] }),
+    ...(expiresIn === undefined || expiresIn === null ? {} : { expiresInSeconds: expiresIn }),
+    ...(ifStateSeq === undefined || ifStateSeq === null ? {} : { ifStateSeq }),
+  };
+  const text = JSON.stringify(extra);
+  return text === '{}' ? null : text;
 }

@@ -1,3 +1,5 @@
+import { NudgeError } from '@nudge/server-kit';
+
 /** A send that waits, already checked in its form and given its hash: at its time it is appended as it stands here. */
 export interface ScheduledSend {
   readonly appId: string;
@@ -32,3 +34,9 @@ export interface Scheduled {
 export interface Scheduler {
   schedule(send: ScheduledSend): Promise<Scheduled>;
 }
+
+/** Where nothing runs that could send later, nothing is promised. */
+export const noScheduler: Scheduler = {
+  schedule: () =>
+    Promise.reject(new NudgeError('invalid_request', { issues: [{ path: 'body.sendAt', message: 'nothing can wait here' }] })),
+};

@@ -12,8 +12,8 @@ describe('an outbox row', () => {
     };
     expect(effectsOfRow({ kind: 'append', payload })).toEqual({
       heads: [
-        { appId: 'app', conversationId: 'c1', seq: 4, membersChanged: false },
-        { appId: 'app', conversationId: 'c2', seq: 9, membersChanged: true },
+        { appId: 'app', conversationId: 'c1', seq: 4, copiesStale: true },
+        { appId: 'app', conversationId: 'c2', seq: 9, copiesStale: true },
       ],
       members: [{ appId: 'app', conversationId: 'c2', userId: 'bob' }],
     });

@@ -20,7 +20,8 @@ export type RowEffects = Omit<Effects, 'heads'> & {
     readonly appId: string;
     readonly conversationId: string;
     readonly seq: number;
-    readonly membersChanged: boolean;
+    /** A row does not say what kind of change it was: copies held elsewhere are dropped in any case. */
+    readonly copiesStale: true;
   }[];
 };
 
@@ -28,13 +29,12 @@ export type RowEffects = Omit<Effects, 'heads'> & {
 export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffects {
   if (row.kind === 'append') {
     const { heads, members = [], created } = payloadSchemas.append.parse(row.payload);
-    const changed = new Set(members.map(([, conversationId]) => conversationId));
     return {
       heads: heads.map(([appId, conversationId, seq]) => ({
         appId,
         conversationId,
         seq,
-        membersChanged: changed.has(conversationId),
+        copiesStale: true,
       })),
       members: members.map(([appId, conversationId, userId]) => ({ appId, conversationId, userId })),
       ...(created === undefined ? {} : { firstMembersOf: created }),

@@ -11,7 +11,18 @@ export interface MemberList {
 /** Where the keys of a conversation go: one topic per member, as of `memberVersion`. */
 export interface Recipients {
   readonly memberVersion: number;
-  readonly topics: readonly string[];
+  readonly topics: ReadonlySet<string>;
+}
+
+/** What one version of the member list did to the one before; nothing at all when only a role, a mute or a ban changed. */
+export interface MemberDelta {
+  readonly joined?: string;
+  readonly left?: string;
+}
+
+/** A copy; versions that follow one another share one set, which only ever moves forward. */
+interface Held extends Recipients {
+  readonly topics: Set<string>;
 }
 
 export interface MemberCacheOptions {
@@ -22,22 +33,37 @@ export interface MemberCacheOptions {
 
 /**
  * Recipients by conversation. A copy is never trusted by age: whoever asks names the version that the append returned, and a copy below
- * it is read again. A copy above it is as good: who left meanwhile may hear nothing, who joined may hear.
+ * it is read again, unless the change that made the version is at hand. A copy above it is as good: who left meanwhile may hear nothing, who
+ * joined may hear.
  */
 export class MemberCache {
   readonly #load: MemberCacheOptions['load'];
-  readonly #lists: LRUCache<string, Recipients>;
+  readonly #lists: LRUCache<string, Held>;
   readonly #flights = new Map<string, Promise<Recipients>>();
 
   constructor(options: MemberCacheOptions) {
     this.#load = options.load;
-    this.#lists = new LRUCache({ maxSize: options.capacity, sizeCalculation: (list) => list.topics.length + 1 });
+    this.#lists = new LRUCache({ maxSize: options.capacity, sizeCalculation: (list) => list.topics.size + 1 });
   }
 
   /** The recipients when a copy of at least `version` is at hand. */
   peek(conversationId: string, version: number): Recipients | undefined {
     const list = this.#lists.get(conversationId);
     return list !== undefined && list.memberVersion >= version ? list : undefined;
+  }
+
+  /**
+   * Moves a copy on to the version that a change made, when that is the next one: a large conversation is not read again for each of its
+   * members who comes or goes. Any other copy stays as it is and is read again by whoever needs a newer one.
+   */
+  apply(change: { readonly appId: string; readonly conversationId: string; readonly memberVersion: number }, delta: MemberDelta): void {
+    const { appId, conversationId, memberVersion } = change;
+    const held = this.#lists.peek(conversationId);
+    if (held === undefined || held.memberVersion + 1 !== memberVersion) return;
+    const { topics } = held;
+    if (delta.joined !== undefined) topics.add(userTopic(appId, delta.joined));
+    if (delta.left !== undefined) topics.delete(userTopic(appId, delta.left));
+    this.#lists.set(conversationId, { memberVersion, topics });
   }
 
   /** The recipients as of now. */
@@ -71,10 +97,10 @@ export class MemberCache {
 
   async #read(conversationId: string): Promise<Recipients> {
     const list = await this.#load(conversationId);
-    if (list === null) return { memberVersion: 0, topics: [] };
+    if (list === null) return { memberVersion: 0, topics: new Set() };
     const recipients = {
       memberVersion: list.memberVersion,
-      topics: list.users.map((user) => userTopic(list.appId, user)),
+      topics: new Set(list.users.map((user) => userTopic(list.appId, user))),
     };
     const held = this.#lists.get(conversationId);
     if (held === undefined || held.memberVersion <= recipients.memberVersion) this.#lists.set(conversationId, recipients);

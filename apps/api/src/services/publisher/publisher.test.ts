@@ -171,7 +171,7 @@ describe('the member cache', () => {
     await settle();
     expect(answers).toHaveLength(2);
     answers[1]?.resolve({ appId: 'app', memberVersion: 2, users: ['a', 'b'] });
-    expect((await late).topics).toEqual(['app/u/a', 'app/u/b']);
+    expect((await late).topics).toEqual(new Set(['app/u/a', 'app/u/b']));
     expect(cache.peek('conv', 2)).toBeDefined();
     expect(cache.peek('conv', 3)).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import { type Bus, type Clock, conversationTopic, userTopic } from '@nudge/server-kit';
 import { conversationLog, feedLog } from '@nudge/types';
-import type { MemberCache, Recipients } from './member-cache.ts';
+import type { MemberCache, MemberDelta, Recipients } from './member-cache.ts';
 import { Outgoing, type Settle } from './outgoing.ts';
 import { type PaceOptions, paceOf } from './pace.ts';
 
@@ -11,8 +11,12 @@ export interface HeadChange {
   readonly seq: number;
   /** Version of the membership as the append saw it. */
   readonly memberVersion: number;
-  /** The membership itself changed with this seq: copies of it held elsewhere are dropped. */
-  readonly membersChanged: boolean;
+  /** Who may do what, or the content of an entry, changed for the worse: copies held elsewhere are dropped. */
+  readonly copiesStale: boolean;
+  /** Users who are told at once, past the pace. */
+  readonly mentioned?: readonly string[];
+  /** Of an operation: what it did to the list of members. */
+  readonly delta?: MemberDelta;
 }
 
 /** A user's feed has reached `version`. */
@@ -50,7 +54,7 @@ interface FanOut {
 /**
  * Announces after commit that logs have grown. Each conversation has at most one fan-out running and keeps a gap after it that grows
  * with its members; whatever comes meanwhile is one fan-out of the newest seq at the end. Those who watch the conversation hear at once,
- * through its own topic.
+ * through its own topic, and so do those whom an entry mentions.
  */
 export class Publisher {
   readonly #members: MemberCache;
@@ -73,6 +77,7 @@ export class Publisher {
     if (changes.length === 0) return Promise.resolve();
     return this.#track(changes.length * 2, (settle) => {
       for (const change of changes) {
+        if (change.delta !== undefined) this.#members.apply(change, change.delta);
         this.#tellWatchers(change, settle);
         this.#tellMembers(change, settle);
       }
@@ -125,13 +130,17 @@ export class Publisher {
     const publications = this.#outgoing.open(settle);
     const topic = conversationTopic(appId, conversationId);
     // Before the key: whoever drops its copy of the members on it judges the key by the new ones.
-    if (change.membersChanged) {
+    if (change.copiesStale) {
       publications.push({
         topic,
         message: { kind: 'control', conversationId, memberVersion: change.memberVersion, head: seq },
       });
     }
-    publications.push({ topic, message: { kind: 'key', log: conversationLog(conversationId), seq } });
+    const log = conversationLog(conversationId);
+    publications.push({ topic, message: { kind: 'key', log, seq } });
+    for (const userId of change.mentioned ?? []) {
+      publications.push({ topic: userTopic(appId, userId), message: { kind: 'key', log, seq, direct: true } });
+    }
   }
 
   #tellMembers(change: HeadChange, settle: Settle): void {
@@ -181,7 +190,7 @@ export class Publisher {
     const publications = this.#outgoing.open(finish);
     const message = { kind: 'key', log: conversationLog(fanOut.conversationId), seq } as const;
     for (const topic of recipients.topics) publications.push({ topic, message });
-    const gap = this.#hurry ? 0 : paceOf(recipients.topics.length, this.#pace);
+    const gap = this.#hurry ? 0 : paceOf(recipients.topics.size, this.#pace);
     if (gap === 0) return;
     fanOut.endGap = this.#clock.after(gap, () => {
       fanOut.endGap = undefined;

@@ -1,0 +1,13 @@
+import { type BoundRoute, bind } from '@nudge/server-kit';
+import type { Routes } from '@nudge/types';
+import { requireScope } from '../../services/admin/scope.ts';
+import { serverActor } from '../../services/conversations/actor.ts';
+import type { ApiServices } from '../services.ts';
+
+export function adminPutMember(routes: Routes, { memberships }: ApiServices): BoundRoute {
+  return bind('adminPutMember', routes.adminPutMember, async ({ params, body }, { server }) => {
+    requireScope(server, 'conversations:write');
+    const actor = serverActor(server.appId, params.conversationId);
+    return { status: 200, body: await memberships.put(actor, params.userId, body?.role ?? null) };
+  });
+}
