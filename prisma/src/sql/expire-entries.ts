@@ -34,14 +34,15 @@ interface Due {
 }
 
 /**
- * Wipes at most `limit` entries whose time is over. `more`: there may be others due. A conversation whose row stays locked is left for
+ * Wipes at most `limit` entries whose time is over. `more`: call again, others may be due. A conversation whose row stays locked is left for
  * the next call, and does not hold up the rest.
  *
  * @throws {DatabaseUnavailable | TransactionConflict}
  */
 export async function expireEntries(pool: Pool, limit: number): Promise<{ touched: TouchedConversation[]; more: boolean }> {
   const rows = await run<Due & Record<string, unknown>>(pool, due, [limit]);
-  return { touched: await wipe(pool, rows), more: rows.length === limit };
+  const touched = await wipe(pool, rows);
+  return { touched, more: rows.length === limit && touched.length > 0 };
 }
 
 async function wipe(pool: Pool, rows: readonly Due[]): Promise<TouchedConversation[]> {

@@ -54,6 +54,7 @@ const notFound = {
   conversationType: null,
   retryAt: null,
   readSeq: null,
+  touched: [],
 };
 
 test('append', async () => {
