@@ -1,8 +1,9 @@
-import { expireEntries, heads, ownReactions, pinnedSeqs, retainConversations, unreadTotals } from '@nudge/db';
+import { entriesAfter, expireEntries, heads, ownReactions, pinnedSeqs, retainConversations, unreadTotals } from '@nudge/db';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
+import { actor, tablesWith } from './support/acts.ts';
 import { assertLog, change, converse, createFixture, type Fixture, message, readUpTo, send, sendOne } from './support/fixture.ts';
 import { mentionUsers, react, setEntry } from './support/folded.ts';
 
@@ -30,19 +31,6 @@ async function canaries(): Promise<string> {
   return id;
 }
 
-/** Where the canary stands, in any column of any table. */
-async function sightings(): Promise<string[]> {
-  const tables = await db.database.query<{ name: string }>(
-    "select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
-  );
-  const found: string[] = [];
-  for (const { name } of tables) {
-    const rows = await db.database.query(`select 1 from "${name}" x where x::text like '%${CANARY}%'`);
-    if (rows.length > 0) found.push(name);
-  }
-  return found.sort();
-}
-
 async function expireAll(): Promise<string[]> {
   const touched: string[] = [];
   for (;;) {
@@ -54,12 +42,12 @@ async function expireAll(): Promise<string[]> {
 
 test('what has expired is in no table any more; its place in the log stays', async () => {
   const id = await canaries();
-  expect(await sightings()).toEqual(['entry', 'entry_version', 'mention', 'reaction']);
+  expect((await tablesWith(db.database, CANARY)).sort()).toEqual(['entry', 'entry_version', 'mention', 'reaction']);
   await setEntry(db.database, id, 2, { expires_at: PAST });
   await setEntry(db.database, id, 5, { expires_at: PAST });
   const { touched } = await expireEntries(db.pool, 10);
   expect(touched).toEqual([{ appId: 'a', conversationId: id, memberVersion: 1, head: 5 }]);
-  expect(await sightings()).toEqual([]);
+  expect(await tablesWith(db.database, CANARY)).toEqual([]);
   expect(await pinnedSeqs(db.pool, id)).toEqual([]);
   expect(await ownReactions(db.pool, 'bob', [{ conversationId: id, seqs: [2] }])).toEqual([]);
   const rows = await db.database.query(
@@ -120,6 +108,37 @@ test('an expiry waits for who holds the conversation, and judges what that one l
   await holder.query('commit');
   await holder.end();
   expect((await expiring).touched).toEqual([]);
+});
+
+test('a message that was edited, reacted to, pinned and quoted expires with its versions and edits', async () => {
+  const id = await converse(db.pool, ['ann', 'bob']);
+  const [ann, bob] = [actor(db.pool, id, 'ann'), actor(db.pool, id, 'bob')];
+  const secret = `${CANARY}-acts`;
+  const seq = await ann.say(secret, { mentions: ['bob'], expiresInSeconds: 3600 });
+  await ann.edit(seq, `${secret} two`, { mentions: ['bob'] });
+  await ann.edit(seq, `${secret} three`, { mentions: ['bob'] });
+  await bob.react(seq, '👍');
+  await bob.pin(seq);
+  const reply = await bob.say('yes', { replyTo: seq });
+  const query = { appId: 'a', userId: 'bob', ids: [id], limit: 1 };
+  const read = async () => {
+    const [page] = await entriesAfter(db.pool, [{ conversationId: id, after: 0, limit: 100 }]);
+    return (page?.rows ?? []).map((row) => row.text);
+  };
+  expect((await read()).filter((text) => text.includes(secret))).toHaveLength(3);
+  await db.database.query('update entry set expires_at = $2 where conversation_id = $1 and expires_at is not null', [id, PAST]);
+  await db.database.query('update mention set expires_at = $2 where conversation_id = $1', [id, PAST]);
+  const before = await read();
+  expect(before.filter((text) => text.includes(secret))).toEqual([]);
+  expect(JSON.parse(before[seq - 1] ?? '')).toMatchObject({ seq, redacted: true, stateSeq: expect.any(Number), body: null });
+  expect(JSON.parse(before[reply - 1] ?? '').replyTo).toEqual({ seq, senderId: 'ann', excerpt: '', expiresAt: PAST, redacted: true });
+  expect((await heads(db.pool, query))[0]?.mentions).toBe(0);
+  expect(await expireAll()).toContain(id);
+  expect(await read()).toEqual(before);
+  expect(await tablesWith(db.database, secret)).toEqual([]);
+  for (const table of ['mention', 'pin', 'reaction', 'entry_version'])
+    expect(await db.database.query(`select 1 from ${table} where conversation_id = $1`, [id])).toEqual([]);
+  await assertLog(db.database, id);
 });
 
 /** Makes the first `count` entries old, and asks for a retention that only the others meet. */
