@@ -1,3 +1,4 @@
+import { migrateJobs } from '@nudge/api/migrate-jobs';
 import { migrate } from '@nudge/db';
 import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
 import pg from 'pg';
@@ -41,6 +42,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     try {
       await createDatabase(postgres.adminConnectionString, template);
       await migrate(connectionString);
+      await migrateJobs(connectionString);
     } catch (error) {
       await postgres.stop();
       throw error;

@@ -1,4 +1,4 @@
-import type { AppDirectory, BoundRoute, Bus, Clock, Logger, Metrics, ReadyCheck, Router } from '@nudge/server-kit';
+import type { AppDirectory, BoundRoute, Bus, Clock, Logger, Metrics, ReadyCheck, Router, SessionRegistry } from '@nudge/server-kit';
 import { systemClock } from '@nudge/server-kit';
 import { createRoutes, type Limits } from '@nudge/types';
 import type express from 'express';
@@ -9,6 +9,7 @@ import { docsRouter } from './routes/openapi/docs.ts';
 import { Users } from './services/admin/users.ts';
 import { Appender } from './services/appender/appender.ts';
 import type { CallFailure } from './services/batching/batcher.ts';
+import { BlockMirror } from './services/blocks/block-mirror.ts';
 import { ConversationChanges } from './services/conversations/conversation-changes.ts';
 import { Conversations } from './services/conversations/conversations.ts';
 import { Memberships } from './services/conversations/memberships.ts';
@@ -16,12 +17,12 @@ import { UsersNamed } from './services/conversations/users-named.ts';
 import { type Failpoints, noFailpoints } from './services/failpoints.ts';
 import { FeedWriter } from './services/feed/feed-writer.ts';
 import { Dispatcher } from './services/gateways/dispatcher.ts';
+import type { Jobs } from './services/jobs/jobs.ts';
 import { ContentSecrets } from './services/messages/content-secrets.ts';
 import { CountableTypes } from './services/messages/countable-types.ts';
 import { MessageChanges } from './services/messages/message-changes.ts';
 import { MessageVersions } from './services/messages/message-versions.ts';
 import { Messages } from './services/messages/messages.ts';
-import { noScheduler, type Scheduler } from './services/messages/scheduler.ts';
 import { EffectRunner } from './services/outbox/effects.ts';
 import { OutboxCleaner } from './services/outbox/outbox-cleaner.ts';
 import { MemberCache } from './services/publisher/member-cache.ts';
@@ -30,7 +31,9 @@ import { ReadPositions } from './services/read-positions/read-positions.ts';
 import { Receipts } from './services/receipts/receipts.ts';
 import { Sweeper } from './services/sweeper/sweeper.ts';
 import type { ConversationStore } from './store/conversation-store.ts';
+import type { ScheduledStore } from './store/scheduled-store.ts';
 import type { UserStore } from './store/user-store.ts';
+import { createUserSide } from './user-side.ts';
 
 /** How long the settings of an app are believed, ms. */
 const COUNTABLE_MS = 5_000;
@@ -42,6 +45,7 @@ export interface ApiStores {
   /** All of them, each with an outbox to sweep. */
   readonly databases: readonly ConversationStore[];
   readonly users: UserStore;
+  readonly scheduled: ScheduledStore;
   readonly classify: (error: unknown) => CallFailure;
   /** Whether the primary answers. */
   readonly ping: () => Promise<boolean>;
@@ -58,7 +62,10 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly failpoints?: Failpoints;
-  readonly scheduler?: Scheduler;
+  /** Where sessions are known. */
+  readonly registry: SessionRegistry;
+  /** Work in the background; the API starts and ends it. */
+  readonly jobs: Jobs;
 }
 
 export interface Api extends AsyncDisposable {
@@ -67,8 +74,8 @@ export interface Api extends AsyncDisposable {
   readonly routes: readonly BoundRoute[];
   /** Documents and pages. */
   readonly extra: readonly express.Router[];
-  readonly ready: ReadyCheck;
-  /** Begins to sweep the outbox. */
+  readonly ready: readonly ReadyCheck[];
+  /** Begins to sweep the outbox and to do background jobs. */
   start(): Promise<void>;
 }
 
@@ -77,8 +84,8 @@ export interface Api extends AsyncDisposable {
  * server must have stopped taking requests before): every send is answered, every key published, every finished outbox row deleted.
  */
 export function createApi(deps: ApiDeps): Api {
-  const { config, limits, stores, bus, directory, metrics, log, clock = systemClock, failpoints = noFailpoints } = deps;
-  const { router, users, classify } = stores;
+  const { config, limits, stores, bus, registry, jobs, directory, metrics, log, clock = systemClock, failpoints = noFailpoints } = deps;
+  const { router, databases, users, scheduled, classify } = stores;
 
   const members = new MemberCache({
     load: (conversationId) => router.route(conversationId).pool.memberList(conversationId),
@@ -92,25 +99,45 @@ export function createApi(deps: ApiDeps): Api {
     delayMs: config.outboxDelayMs,
     maxRows: 500,
   });
-  const effects = new EffectRunner({ publisher, feeds: new FeedWriter({ router, users }), cleaner, failpoints, log });
+  const feeds = new FeedWriter({ router, users });
+  const blocks = new BlockMirror({ router, users, bus });
+  const effects = new EffectRunner({ publisher, feeds, blocks, cleaner, failpoints, log });
   const appender = new Appender({ router, effects, classify, limits, failpoints, maxBatch: config.maxBatch });
   const receipts = new Receipts({ router, bus, limits, clock, log });
   const readPositions = new ReadPositions({ router, effects, receipts, classify, limits, maxBatch: config.maxBatch });
   const secrets = new ContentSecrets(users);
   const countable = new CountableTypes({ load: (appId) => users.countableTypes(appId), clock, maxAgeMs: COUNTABLE_MS });
   const usersNamed = new UsersNamed(users, limits);
+  const userSide = createUserSide({
+    router,
+    databases,
+    users,
+    scheduled,
+    usersNamed,
+    appender,
+    effects,
+    publisher,
+    bus,
+    registry,
+    jobs,
+    jobsConfig: config.jobs,
+    limits,
+    clock,
+    log,
+  });
   const services = {
+    ...userSide,
     conversations: new Conversations({ router, effects, usersNamed, limits, clock }),
     conversationChanges: new ConversationChanges({ appender, limits, clock }),
     memberships: new Memberships({ router, appender, effects, usersNamed, limits, clock }),
-    messages: new Messages({ router, appender, scheduler: deps.scheduler ?? noScheduler, secrets, countable, limits, clock }),
+    messages: new Messages({ router, appender, scheduler: userSide.scheduled, secrets, countable, limits, clock }),
     messageChanges: new MessageChanges({ appender, secrets, limits, clock }),
     messageVersions: new MessageVersions(router),
     readPositions,
     users: new Users({ users, directory, limits, clock }),
     dispatcher: new Dispatcher({ ...config, ttlSeconds: config.gatewaysTtlSeconds }),
   };
-  const sweepers = stores.databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
+  const sweepers = databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
   metrics.gauge({
     name: 'nudge_appends_unanswered',
     help: 'Appends waiting or in flight',
@@ -122,11 +149,17 @@ export function createApi(deps: ApiDeps): Api {
     hot: hotRoutes(routes, services),
     routes: coldRoutes(routes, services),
     extra: [docsRouter(() => createOpenApiDocument({ limits, version: config.version }))],
-    ready: { name: 'database', check: () => stores.ping() },
+    ready: [
+      { name: 'database', check: () => stores.ping() },
+      { name: 'jobs', check: () => jobs.isReady },
+    ],
     start: async () => {
       for (const sweeper of sweepers) sweeper.start();
+      await jobs.start();
     },
     async [Symbol.asyncDispose]() {
+      // Before the appends are waited for: a job that runs may send one.
+      await jobs[Symbol.asyncDispose]();
       const swept = Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));
       await Promise.all([appender.idle(), readPositions.idle()]);
       await receipts.flush();

@@ -1,6 +1,7 @@
 import { type Config, ConfigError, type Environment, readConfig } from '@nudge/server-kit';
 import type { Heartbeat, Network } from '@nudge/types';
 import { type FailpointName, failpointNames } from './services/failpoints.ts';
+import { defaultJobs, type JobsConfig } from './services/jobs/jobs.ts';
 import { defaultPace, type PaceOptions } from './services/publisher/pace.ts';
 
 /** When the sweeper looks, and at what. Times in ms. */
@@ -27,6 +28,7 @@ export interface ApiConfig {
   /** How long a finished outbox row may wait to be deleted with others, ms. */
   readonly outboxDelayMs: number;
   readonly sweeper: SweeperConfig;
+  readonly jobs: JobsConfig;
   /** Product version, for the OpenAPI document. */
   readonly version: string;
 }
@@ -50,6 +52,7 @@ export function apiConfig(publicUrl: string, overrides: Partial<ApiConfig> = {})
     pace: defaultPace,
     outboxDelayMs: 100,
     sweeper: defaultSweeper,
+    jobs: defaultJobs,
     version: '0.1.0',
     ...overrides,
   };

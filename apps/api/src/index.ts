@@ -4,4 +4,7 @@ export { createOpenApiDocument } from './openapi/document.ts';
 export { serverScopes } from './services/admin/scope.ts';
 export { directConversationId, keyedConversationId } from './services/conversations/conversation-id.ts';
 export { type FailpointName, type Failpoints, killAt, noFailpoints } from './services/failpoints.ts';
+export type { Jobs, JobsConfig } from './services/jobs/jobs.ts';
+export { migrateJobs } from './services/jobs/migrate-jobs.ts';
+export { PgBossJobs, type PgBossJobsOptions } from './services/jobs/pg-boss-jobs.ts';
 export { createApiStores } from './store/create-stores.ts';

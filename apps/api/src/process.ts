@@ -3,6 +3,7 @@ import { createLogger, startPlatform } from '@nudge/server-kit';
 import { createApi } from './api.ts';
 import type { ApiProcessConfig } from './config.ts';
 import { killAt, noFailpoints } from './services/failpoints.ts';
+import { PgBossJobs } from './services/jobs/pg-boss-jobs.ts';
 import { createApiStores } from './store/create-stores.ts';
 
 /**
@@ -25,8 +26,9 @@ export async function startApiProcess({ process: config, api: apiSettings, failp
     }),
   );
   const failpoints = failpoint === undefined ? noFailpoints : killAt(failpoint);
-  const api = opened.use(createApi({ ...platform, config: apiSettings, stores: createApiStores(primary), failpoints }));
-  const host = opened.use(platform.host({ hot: api.hot, routes: api.routes, extra: api.extra, ready: [api.ready] }));
+  const jobs = new PgBossJobs({ connectionString: config.databaseUrl, clock: platform.clock, log, pollMs: apiSettings.jobs.pollMs });
+  const api = opened.use(createApi({ ...platform, config: apiSettings, stores: createApiStores(primary), jobs, failpoints }));
+  const host = opened.use(platform.host({ hot: api.hot, routes: api.routes, extra: api.extra, ready: api.ready }));
   await api.start();
   const { url } = await host.start();
   log.info({ url }, 'listening');

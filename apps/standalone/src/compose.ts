@@ -1,4 +1,4 @@
-import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt, noFailpoints } from '@nudge/api';
+import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt, noFailpoints, PgBossJobs } from '@nudge/api';
 import { createPool, ensureUser, loadDirectory } from '@nudge/db';
 import { createGateway, createMembershipStore, type GatewayConfig } from '@nudge/gateway';
 import { type AppDirectory, type Bus, type Clock, type Config, type Logger, startPlatform, systemClock } from '@nudge/server-kit';
@@ -68,14 +68,16 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const sync = stack.use(
     createSync({ ...platform, config: syncConfig(options.sync), stores: createSyncStores({ primary: reads, replicas }) }),
   );
-  const api = stack.use(createApi({ ...platform, config: apiConfig(publicUrl, options.api), stores: createApiStores(writes), failpoints }));
+  const apiSettings = apiConfig(publicUrl, options.api);
+  const jobs = new PgBossJobs({ connectionString, clock, log, pollMs: apiSettings.jobs.pollMs });
+  const api = stack.use(createApi({ ...platform, config: apiSettings, stores: createApiStores(writes), jobs, failpoints }));
   const gateway = createGateway({ ...platform, config: options.gateway ?? {}, membership: createMembershipStore(reads) });
   const host = stack.use(
     platform.host({
       hot: [...api.hot, ...sync.hot],
       routes: [...api.routes, ...sync.routes],
       extra: [...api.extra, ...(options.pages ?? [])],
-      ready: [api.ready, sync.ready, gateway.ready],
+      ready: [...api.ready, sync.ready, gateway.ready],
       port,
     }),
   );

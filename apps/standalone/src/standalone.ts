@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readFailpoint, readSweeperConfig } from '@nudge/api';
+import { migrateJobs, readFailpoint, readSweeperConfig } from '@nudge/api';
 import { createPool, describeProgress, migrate, type Pool } from '@nudge/db';
 import type { Config, Environment, Logger } from '@nudge/server-kit';
 import { startServer } from './compose.ts';
@@ -35,6 +35,7 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   // Tokens of an earlier start are no longer those of this one: nobody shall read them meanwhile.
   await rm(join(config.dataDir, 'demo.json'), { force: true });
   await migrate(connectionString, { onProgress: (progress) => log.info({ migration: describeProgress(progress) }, 'migrating') });
+  await migrateJobs(connectionString);
   const serverKey = await withPool(connectionString, prepareDemoApp);
 
   let session: DemoSession | undefined;

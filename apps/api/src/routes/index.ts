@@ -14,6 +14,15 @@ import { createConversation } from './conversations/create-conversation.ts';
 import { getConversation } from './conversations/get-conversation.ts';
 import { updateConversation } from './conversations/update-conversation.ts';
 import { listGateways } from './gateways/list-gateways.ts';
+import { blockUser } from './me/block-user.ts';
+import { cancelScheduled } from './me/cancel-scheduled.ts';
+import { dismissNotice } from './me/dismiss-notice.ts';
+import { getMe } from './me/get-me.ts';
+import { listBlocks } from './me/list-blocks.ts';
+import { listScheduled } from './me/list-scheduled.ts';
+import { unblockUser } from './me/unblock-user.ts';
+import { updateMe } from './me/update-me.ts';
+import { updatePreferences } from './me/update-preferences.ts';
 import { banMember } from './members/ban-member.ts';
 import { listBans } from './members/list-bans.ts';
 import { listMembers } from './members/list-members.ts';
@@ -33,6 +42,10 @@ import { removeReaction } from './messages/remove-reaction.ts';
 import { sendMessage } from './messages/send-message.ts';
 import { unpinMessage } from './messages/unpin-message.ts';
 import type { ApiServices } from './services.ts';
+import { createNotice } from './users/create-notice.ts';
+import { getPresence } from './users/get-presence.ts';
+import { getUsers } from './users/get-users.ts';
+import { updateApp } from './users/update-app.ts';
 
 type RouteOf = (routes: Routes, services: ApiServices) => BoundRoute;
 
@@ -69,6 +82,19 @@ const cold: readonly RouteOf[] = [
   adminEditMessage,
   adminRedactMessage,
   listVersions,
+  updatePreferences,
+  getMe,
+  updateMe,
+  listBlocks,
+  blockUser,
+  unblockUser,
+  listScheduled,
+  cancelScheduled,
+  dismissNotice,
+  getUsers,
+  getPresence,
+  createNotice,
+  updateApp,
 ];
 
 /** Routes of the API on the listener that skips Express. */

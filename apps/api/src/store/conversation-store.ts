@@ -1,4 +1,5 @@
 import type { ConversationType, History, Role } from '@nudge/types';
+import type { MaintenanceStore } from './maintenance-store.ts';
 
 /** Who an input speaks for; which judgements each skips is written at the append function. */
 export type AppendMode = 'interactive' | 'scheduled' | 'on_behalf' | 'admin';
@@ -200,7 +201,7 @@ export interface Lease extends AsyncDisposable {
 }
 
 /** The statements of the conversation side against one database. Nothing here spans two databases. */
-export interface ConversationStore {
+export interface ConversationStore extends MaintenanceStore {
   append(call: AppendCall): Promise<readonly AppendResult[]>;
   markRead(call: {
     readonly route: string;
@@ -219,7 +220,7 @@ export interface ConversationStore {
   memberCounts(conversationIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   create(conversation: NewConversation): Promise<Creation>;
   /** Brings a direct conversation in line with who blocks whom; to be called after each creation of one. */
-  mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<boolean>;
+  mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<void>;
   /** Hides a direct conversation from one of its two members; `null` when there is none to hide. */
   hideDirect(pair: MemberPair & { readonly outboxId: string }): Promise<{ readonly hiddenSeq: number } | null>;
   /** The conversation and the user's standing, from one snapshot; `null` when there is no such conversation in the app. */

@@ -3,6 +3,7 @@ import { constantRouter } from '@nudge/server-kit';
 import type { ApiStores } from '../api.ts';
 import { callFailure } from './call-failure.ts';
 import { PostgresConversationStore } from './postgres-conversation-store.ts';
+import { PostgresScheduledStore } from './postgres-scheduled-store.ts';
 import { PostgresUserStore } from './postgres-user-store.ts';
 
 /** The stores of an API whose conversations and users all lie in one PostgreSQL. The pool stays the caller's. */
@@ -12,6 +13,7 @@ export function createApiStores(pool: Pool): ApiStores {
     router: constantRouter(conversations),
     databases: [conversations],
     users: new PostgresUserStore(pool),
+    scheduled: new PostgresScheduledStore(pool),
     classify: callFailure,
     ping: async () => (await pool.query('select 1')).rowCount === 1,
   };

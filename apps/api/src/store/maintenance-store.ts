@@ -15,6 +15,4 @@ export interface MaintenanceStore {
     readonly limit: number;
     readonly chunk: number;
   }): Promise<{ readonly touched: readonly TouchedConversation[]; readonly more: boolean }>;
-  /** Brings a direct conversation in line with who blocks whom; nothing happens to any other. Comes after a block's own commit. */
-  mirrorBlock(conversation: { readonly appId: string; readonly conversationId: string }): Promise<void>;
 }

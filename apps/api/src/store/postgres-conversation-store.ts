@@ -9,6 +9,7 @@ import {
   deleteOutbox,
   dueOutbox,
   entryVersions,
+  expireEntries,
   hideDirect,
   markDelivered,
   markRead,
@@ -18,6 +19,7 @@ import {
   membershipFeed,
   mirrorBlock,
   type Pool,
+  retainConversations,
   tryLease,
 } from '@nudge/db';
 import { NudgeError } from '@nudge/server-kit';
@@ -42,6 +44,7 @@ import type {
   Standing,
   VersionRow,
 } from './conversation-store.ts';
+import type { TouchedConversation } from './maintenance-store.ts';
 import { sentEntry } from './sent-entry.ts';
 
 /** The conversation side on one PostgreSQL. */
@@ -85,8 +88,8 @@ export class PostgresConversationStore implements ConversationStore {
     return { ...standing(found), created: found.created, shown: found.unhidden };
   }
 
-  async mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<boolean> {
-    return (await mirrorBlock(this.#pool, target)).changed;
+  async mirrorBlock(target: { readonly appId: string; readonly conversationId: string }): Promise<void> {
+    await mirrorBlock(this.#pool, target);
   }
 
   hideDirect(pair: MemberPair & { readonly outboxId: string }): Promise<{ readonly hiddenSeq: number } | null> {
@@ -137,6 +140,17 @@ export class PostgresConversationStore implements ConversationStore {
 
   deferOutbox(rows: readonly Pick<OutboxRow, 'conversationId' | 'id'>[]): Promise<void> {
     return deferOutbox(this.#pool, rows);
+  }
+
+  expireEntries(limit: number): Promise<{ touched: TouchedConversation[]; more: boolean }> {
+    return expireEntries(this.#pool, limit);
+  }
+
+  retainConversations(bounds: {
+    readonly limit: number;
+    readonly chunk: number;
+  }): Promise<{ touched: TouchedConversation[]; more: boolean }> {
+    return retainConversations(this.#pool, bounds);
   }
 
   sweeperLease(): Promise<Lease | null> {

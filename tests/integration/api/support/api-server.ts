@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Api, type ApiConfig, type ApiStores, apiConfig, createApi, createApiStores, type Failpoints } from '@nudge/api';
+import { type Api, type ApiConfig, type ApiStores, apiConfig, createApi, createApiStores, type Failpoints, PgBossJobs } from '@nudge/api';
 import { createPool, ensureUser, loadDirectory } from '@nudge/db';
 import {
   AppDirectory,
@@ -15,8 +15,11 @@ import {
   createTokenVerifier,
   MemoryBus,
   MemoryRateLimiter,
+  MemorySessionRegistry,
   mintToken,
   newServerKey,
+  type SessionRegistry,
+  systemClock,
 } from '@nudge/server-kit';
 import { defaultLimits, type Limits } from '@nudge/types';
 import type { TestDatabase } from '../../../support/database.ts';
@@ -41,6 +44,7 @@ export interface ApiServer extends AsyncDisposable {
   readonly url: string;
   readonly api: Api;
   readonly bus: Bus;
+  readonly registry: SessionRegistry;
   readonly stores: ApiStores;
   as(app: TestApp, userId: string): Caller;
   asServer(app: TestApp, key?: string): Caller;
@@ -104,11 +108,16 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
   await directory.start();
   const plain = createApiStores(pool);
   const stores = options.stores?.(plain) ?? plain;
+  const config = apiConfig('http://chat.example', options.config);
+  const registry = new MemorySessionRegistry();
+  const connectionString = options.connectionString ?? database.connectionString;
   const api = createApi({
-    config: apiConfig('http://chat.example', options.config),
+    config,
     limits,
     stores,
     bus,
+    registry,
+    jobs: new PgBossJobs({ connectionString, clock: systemClock, log, pollMs: config.jobs.pollMs }),
     directory,
     metrics,
     log,
@@ -130,7 +139,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     routes: api.routes,
     extra: api.extra,
     origins: createOriginPolicy({ allowed: [], localhost: false }),
-    ops: { metrics, ready: [api.ready] },
+    ops: { metrics, ready: api.ready },
     log,
     limits,
     port: 0,
@@ -142,6 +151,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     url,
     api,
     bus,
+    registry,
     stores,
     call: caller(url, undefined),
     as: (app, userId) => caller(url, mintToken({ key: app.signingKey, userId, ttlSeconds: 3600 }).token),
@@ -151,6 +161,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
       await api[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
       await bus[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
       await pool.end();
       metrics[Symbol.dispose]();
     },

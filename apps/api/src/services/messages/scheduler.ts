@@ -1,5 +1,3 @@
-import { NudgeError } from '@nudge/server-kit';
-
 /** A send that waits, already checked in its form and given its hash: at its time it is appended as it stands here. */
 export interface ScheduledSend {
   readonly appId: string;
@@ -34,9 +32,3 @@ export interface Scheduled {
 export interface Scheduler {
   schedule(send: ScheduledSend): Promise<Scheduled>;
 }
-
-/** Where nothing runs that could send later, nothing is promised. */
-export const noScheduler: Scheduler = {
-  schedule: () =>
-    Promise.reject(new NudgeError('invalid_request', { issues: [{ path: 'body.sendAt', message: 'nothing can wait here' }] })),
-};

@@ -1,5 +1,6 @@
 import type { Logger } from '@nudge/server-kit';
 import type { MemberPair } from '../../store/conversation-store.ts';
+import type { BlockMirror, BlockPair } from '../blocks/block-mirror.ts';
 import type { Failpoints } from '../failpoints.ts';
 import type { FeedWriter, ReadPosition } from '../feed/feed-writer.ts';
 import type { FeedChange, HeadChange, Publisher } from '../publisher/publisher.ts';
@@ -15,6 +16,8 @@ export interface Effects {
   readonly reads?: readonly ReadPosition[];
   /** Users who hid a direct conversation, or see it again. */
   readonly hidden?: readonly MemberPair[];
+  /** Users who blocked another, or took it back. */
+  readonly blocks?: readonly BlockPair[];
 }
 
 /** Both ends of performing effects. `applied`: the feeds have been written. `done`: everything has been announced as well. */
@@ -26,6 +29,7 @@ export interface Performance {
 export interface EffectRunnerOptions {
   readonly publisher: Publisher;
   readonly feeds: FeedWriter;
+  readonly blocks: BlockMirror;
   readonly cleaner: OutboxCleaner;
   readonly failpoints: Failpoints;
   readonly log: Pick<Logger, 'warn'>;
@@ -81,17 +85,26 @@ export class EffectRunner {
 
   /** Performs the effects; both promises reject when something could not be done. Doing it twice does no harm. */
   perform(effects: Effects): Performance {
-    const { publisher, feeds } = this.#options;
+    const { publisher, feeds, blocks } = this.#options;
     const announced = publisher.announce(effects.heads);
     const writes: Promise<FeedChange[]>[] = [];
     if (effects.members !== undefined && effects.members.length > 0) writes.push(feeds.members(effects.members));
-    if (effects.firstMembersOf !== undefined) writes.push(feeds.firstMembers(effects.firstMembersOf));
+    if (effects.firstMembersOf !== undefined) writes.push(this.#firstMembers(effects, effects.firstMembersOf));
+    if (effects.blocks !== undefined && effects.blocks.length > 0) writes.push(blocks.changed(effects.blocks));
     if (effects.reads !== undefined && effects.reads.length > 0) writes.push(feeds.reads(effects.reads));
     if (effects.hidden !== undefined && effects.hidden.length > 0) writes.push(feeds.hidden(effects.hidden));
     if (writes.length === 0) return { applied: Promise.resolve(), done: announced };
     const written = Promise.all(writes);
     const told = written.then((changes) => publisher.announceFeeds(changes.flat()));
     return { applied: written.then(() => undefined), done: Promise.all([announced, told]).then(() => undefined) };
+  }
+
+  /** Whoever created it may have died before it brought the new conversation in line with the blocks. */
+  async #firstMembers({ heads }: Effects, conversationId: string): Promise<FeedChange[]> {
+    const { blocks, feeds } = this.#options;
+    const created = heads.find((head) => head.conversationId === conversationId);
+    if (created !== undefined) await blocks.created(created.appId, conversationId);
+    return feeds.firstMembers(conversationId);
   }
 
   /** Resolves when everything begun has been done or has failed. */

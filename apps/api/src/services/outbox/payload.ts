@@ -11,6 +11,7 @@ const payloadSchemas = {
     created: z.string().optional(),
   }),
   read: z.object({ reads: z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])) }),
+  block: z.object({ blocks: z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])) }),
   hide: z.object({ hidden: z.array(triple(z.string())) }),
 };
 
@@ -50,6 +51,13 @@ export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffec
   if (row.kind === 'hide') {
     const { hidden } = payloadSchemas.hide.parse(row.payload);
     return { heads: [], hidden: hidden.map(([appId, conversationId, userId]) => ({ appId, conversationId, userId })) };
+  }
+  if (row.kind === 'block') {
+    const { blocks } = payloadSchemas.block.parse(row.payload);
+    return {
+      heads: [],
+      blocks: blocks.map(([appId, conversationId, userId, otherId]) => ({ appId, conversationId, userId, otherId })),
+    };
   }
   throw new Error(`an outbox row of a kind that is not known here: ${row.kind}`);
 }
