@@ -31,11 +31,15 @@ create function judge_message_v2(
     else 'ok' end;
 
 -- Judges what a message names: the entry it replies to, which its sender must see, and current members. A redacted entry may be quoted.
-create function judge_extra(p_conv uuid, p_visible_from bigint, p_extra jsonb) returns text language plpgsql stable as $$
+-- It reads conversation and member itself, so that messages without extra do not carry what only this needs.
+create function judge_extra(p_conv uuid, p_sender text, p_extra jsonb) returns text language plpgsql stable as $$
 begin
   if p_extra ->> 'replyTo' is not null and not exists (
-      select from entry e where e.conversation_id = p_conv and e.seq = (p_extra ->> 'replyTo')::bigint
-        and e.seq >= p_visible_from and is_message(e.type)) then
+      select from entry e
+        join conversation c on c.id = p_conv
+        join member m on m.conversation_id = p_conv and m.user_id = p_sender
+        where e.conversation_id = p_conv and e.seq = (p_extra ->> 'replyTo')::bigint and is_message(e.type)
+          and e.seq >= c.oldest_seq and (c.history = 'full' or e.seq >= m.joined_seq)) then
     return 'reply_missing';
   end if;
   if p_extra ? 'mentions' and exists (
@@ -134,7 +138,7 @@ declare
   v_status text[]; v_seq bigint[]; v_no bigint[]; v_at timestamptz[]; v_mv bigint[]; v_mc integer[]; v_type text[]; v_retry timestamptz[];
   v_lead boolean[]; v_read bigint[]; v_ok bigint; v_heads jsonb := '[]'; v_members jsonb := '[]'; v_touched jsonb[];
 begin
-  v_has_op := p_type && v_ops;
+  v_has_op := not p_type <@ array['message'] and p_type && v_ops;
   -- 1. Wait: conversations in id order, then member rows in (conversation_id, user_id) order. The batched read update locks in the
   --    same order and takes no conversation lock, so the two cannot deadlock.
   select array_agg(distinct x) into v_ids from unnest(p_conv) x;
@@ -187,7 +191,7 @@ begin
                 when t.dup_seq is not null then case when t.content_hash is not distinct from t.hash then 'duplicate' else 'conflict' end
                 when t.verdict <> 'ok' then t.verdict
                 when t.cmid is not null and row_number() over (partition by t.conv, t.sender, t.cmid, t.known order by t.ord) > 1 then 'repeat'
-                when t.extra is not null then judge_extra(t.conv, t.visible_from, t.extra)
+                when t.extra is not null then judge_extra(t.conv, t.sender, t.extra)
                 else 'ok' end as judged,
               t.slow_mode_s > 0 and t.role = 'member' and t.mode = 'interactive' as slowed
             from (
@@ -196,7 +200,6 @@ begin
                 m.role, m.last_sent_at, m.read_seq, e.created_at as dup_at, e.content_hash,
                 -- changes of members and of the conversation are idempotent by nature: their clientMsgId is not looked at
                 case when v_has_op and u.type = any (v_changes) then null else e.seq end as dup_seq,
-                greatest(c.oldest_seq, case when c.history = 'since_join' then m.joined_seq end) as visible_from,
                 judge_message_v2(c.type, c.frozen_at, m.role, m.left_seq, m.banned_until, m.muted_until, m.blocked_at, u.mode, v_now) as verdict,
                 v_has_op and bool_or(u.type = any (v_ops)) over (partition by c.id) as with_op,
                 row_number() over (partition by c.id order by u.ord) as place
