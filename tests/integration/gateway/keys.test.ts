@@ -42,6 +42,20 @@ describe('keys', () => {
     expect(device.notifies.length).toBeLessThan(50);
   });
 
+  it('of a mention reach a device at once that all others have to wait for', async () => {
+    const full = { maxMs: 60_000, low: 0, high: 0.000_001, fullDelayMs: 0.000_001, fullWaiting: 1 };
+    await using busy = await startGatewayServer(world, { config: { gap: full } });
+    const device = await busy.connect('fay');
+    await waitFor('the gap', async () => (await busy.metric('nudge_gateway_gap_seconds')) > 30);
+    await busy.publishToUser('fay', { kind: 'key', log: 'c/crowd', seq: 1 });
+    await waitFor('the first, of a quiet device', () => device.heard('c/crowd') === 1);
+    await busy.publishToUser('fay', { kind: 'key', log: 'c/crowd', seq: 2 });
+    await device.settled();
+    expect(device.heard('c/crowd')).toBe(1);
+    await busy.publishToUser('fay', { kind: 'key', log: 'c/crowd', seq: 3, direct: true });
+    await waitFor('the mention', () => device.heard('c/crowd') === 3);
+  });
+
   it('that were lost with the bus become a resync', async () => {
     await using jittered = await startGatewayServer(world, { config: { resyncSpreadMs: 50 } });
     const device = await jittered.connect('eve');

@@ -76,6 +76,81 @@ describe('watch', () => {
     expect(statements).toBeLessThan(20);
   });
 
+  it('is charged by the ids it names', async () => {
+    await using small = await startGatewayServer(world, { limits: { socketEventsPer10Seconds: 12 } });
+    const device = await small.connect('ann');
+    const ids = Array.from({ length: 100 }, () => randomUUID());
+    expect(await device.call('watch', { conversationIds: ids })).toMatchObject({ ok: true });
+    expect(await device.call('watch', { conversationIds: ids.slice(0, 11) })).toMatchObject({ ok: true });
+    expect(await device.call('watch', { conversationIds: ids.slice(0, 1) })).toMatchObject({ ok: false, code: 'rate_limited' });
+  });
+
+  it('begun while the members are read again hears as soon as they have been', async () => {
+    let behind = false;
+    const held: (() => void)[] = [];
+    const holding = (store: MembershipSource): MembershipSource => ({
+      ...store,
+      standings: async (pairs) => {
+        const standings = await store.standings(pairs);
+        if (behind) await new Promise<void>((resolve) => held.push(resolve));
+        return standings;
+      },
+    });
+    // No comparison comes to the rescue within the test.
+    await using slow = await startGatewayServer(world, { config: { recheckMs: 3_600_000, staleMs: 3_600_000 }, membership: holding });
+    const release = async (what: string) => {
+      await waitFor(what, () => held.length > 0);
+      for (const go of held.splice(0)) go();
+    };
+    const id = await world.conversation(['ann', 'bob', 'cem', 'dan']);
+    const [ann, bob] = await Promise.all([slow.connect('ann'), slow.connect('bob')]);
+    await ann.call('watch', { conversationIds: [id] });
+    behind = true;
+    // Both questions carry the version before the second removal, and the recheck knows nothing of bob.
+    await slow.publishToConversation(id, await world.remove(id, 'cem', 'ann'));
+    await waitFor('the recheck', () => held.length === 1);
+    const watching = bob.call('watch', { conversationIds: [id] });
+    await bob.settled();
+    await release('the recheck');
+    await waitFor('the question of the watch', () => held.length === 1);
+    const second = await world.remove(id, 'dan', 'ann');
+    await slow.publishToConversation(id, second);
+    await release('the question of the watch');
+    behind = false;
+    for (const go of held.splice(0)) go();
+    await watching;
+    const passes = async () => {
+      const before = bob.typings.length;
+      ann.typing(id, true);
+      for (const device of [ann, bob]) {
+        for (const go of held.splice(0)) go();
+        await device.settled();
+      }
+      return bob.typings.length > before;
+    };
+    await waitFor('bob to hear', passes);
+  });
+
+  it('ends with a ban, for ever or for a time, and no key of the conversation comes after it', async () => {
+    const id = await world.conversation(['ann', 'bob']);
+    const [bob, ann] = await Promise.all([server.connect('bob'), server.connect('ann')]);
+    for (const device of [bob, ann]) await device.call('watch', { conversationIds: [id] });
+    await world.database.query(`update member set banned_until = 'infinity' where conversation_id = $1 and user_id = 'bob'`, [id]);
+    const [row] = await world.database.query<{ version: string }>(
+      'update conversation set member_version = member_version + 1 where id = $1 returning member_version as version',
+      [id],
+    );
+    await server.publishToConversation(id, { kind: 'control', conversationId: id, memberVersion: Number(row?.version), head: 1 });
+    let seq = 10;
+    await waitFor('ann still hears', async () => {
+      await server.publishToConversation(id, { kind: 'key', log: `c/${id}`, seq: ++seq });
+      return ann.heard(`c/${id}`) > 0;
+    });
+    await bob.settled();
+    expect(bob.notifies).toEqual([]);
+    expect(await bob.call('watch', { conversationIds: [id] })).toMatchObject({ refused: { [id]: 'not_found' } });
+  });
+
   it('ends when the control message of a removal comes, for that user on all devices, not for others', async () => {
     const id = await world.conversation(['ann', 'bob']);
     const [bob1, bob2, ann] = await Promise.all([
