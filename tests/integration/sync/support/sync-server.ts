@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { append, createConversation, createPool, type Pool } from '@nudge/db';
+import { type AppendOp, append, createConversation, createPool, type Pool } from '@nudge/db';
 import {
   AppDirectory,
   type AppKey,
@@ -54,6 +54,8 @@ export interface SyncServerOptions {
 /** A database with two apps whose users have the same names, written to as the API would. */
 export interface World extends AsyncDisposable {
   readonly database: TestDatabase;
+  /** As the writing side has it. */
+  readonly pool: Pool;
   /** A group unless told otherwise; the first member created it. */
   conversation(
     members: readonly string[],
@@ -64,6 +66,17 @@ export interface World extends AsyncDisposable {
   /** A membership change by the owner or, for a leaving, by the user. */
   put(conversationId: string, owner: string, userId: string): Promise<number>;
   leave(conversationId: string, userId: string): Promise<number>;
+  /** A message with everything it may carry, as `extra` of an append. */
+  say(conversationId: string, senderId: string, text: string, extra?: unknown): Promise<number>;
+  /** An act on a message, or with target null on the conversation. Null when it would change nothing. */
+  act(
+    conversationId: string,
+    actor: string,
+    type: AppendOp,
+    target: number | null,
+    body?: unknown,
+    extra?: unknown,
+  ): Promise<number | null>;
   serve(options?: SyncServerOptions): Promise<SyncServer>;
 }
 
@@ -84,6 +97,7 @@ export async function createWorld(): Promise<World> {
   const write = writer(pool);
   return {
     database,
+    pool,
     ...write,
     async conversation(members, options = {}) {
       const { history = 'full', type = 'group', appId = 'one' } = options;
@@ -119,16 +133,17 @@ async function mirror(database: TestDatabase, appId: string, userId: string, con
   );
 }
 
-function writer(pool: Pool): Pick<World, 'send' | 'put' | 'leave'> {
+interface Said {
+  readonly appId?: string;
+  readonly body?: unknown;
+  readonly target?: number | null;
+  readonly extra?: unknown;
+}
+
+function writer(pool: Pool): Pick<World, 'send' | 'put' | 'leave' | 'say' | 'act'> {
   let sent = 0;
-  const one = async (
-    conversationId: string,
-    senderId: string,
-    appId: string,
-    type: string,
-    body: unknown,
-    mode: 'interactive' | 'admin',
-  ) => {
+  const write = async (conversationId: string, senderId: string, type: string, said: Said): Promise<number | null> => {
+    const { appId = 'one', body = null, target = null, extra } = said;
     sent += 1;
     const [result] = await append(pool, {
       route: conversationId,
@@ -141,25 +156,33 @@ function writer(pool: Pool): Pick<World, 'send' | 'put' | 'leave'> {
           clientMsgId: type === 'message' ? `m${sent}` : null,
           contentHash: Buffer.from([sent & 255]),
           type,
-          body: JSON.stringify(body),
-          targetSeq: null,
+          body: body === null ? null : JSON.stringify(body),
+          targetSeq: target,
           countable: type === 'message',
-          mode,
+          mode: 'interactive',
+          extra: extra === undefined ? null : JSON.stringify(extra),
         },
       ],
     });
+    if (result?.status === 'unchanged') return null;
     if (result?.status !== 'ok' || result.seq === null) throw new Error(`${type} was answered ${result?.status}`);
     return result.seq;
+  };
+  const one = async (conversationId: string, senderId: string, type: string, said: Said): Promise<number> => {
+    const seq = await write(conversationId, senderId, type, said);
+    if (seq === null) throw new Error(`${type} changed nothing`);
+    return seq;
   };
   return {
     async send(conversationId, senderId, count = 1, appId = 'one') {
       let seq = 0;
-      for (let i = 0; i < count; i += 1)
-        seq = await one(conversationId, senderId, appId, 'message', { text: `text ${sent}` }, 'interactive');
+      for (let i = 0; i < count; i += 1) seq = await one(conversationId, senderId, 'message', { appId, body: { text: `text ${sent}` } });
       return seq;
     },
-    put: (conversationId, owner, userId) => one(conversationId, owner, 'one', 'member.put', { userId }, 'interactive'),
-    leave: (conversationId, userId) => one(conversationId, userId, 'one', 'member.remove', { userId }, 'interactive'),
+    put: (conversationId, owner, userId) => one(conversationId, owner, 'member.put', { body: { userId } }),
+    leave: (conversationId, userId) => one(conversationId, userId, 'member.remove', { body: { userId } }),
+    say: (conversationId, senderId, text, extra) => one(conversationId, senderId, 'message', { body: { text }, extra }),
+    act: (conversationId, actor, type, target, body, extra) => write(conversationId, actor, type, { target, body, extra }),
   };
 }
 
