@@ -155,7 +155,13 @@ async function refusalExpected<T>(work: Promise<T> | undefined): Promise<T | und
 }
 
 function seen(
-  entries: readonly { seq: number; type: string; senderId: string; clientMsgId?: string | null | undefined; body: unknown }[],
+  entries: readonly {
+    seq: number;
+    type: string;
+    senderId?: string | null | undefined;
+    clientMsgId?: string | null | undefined;
+    body?: unknown;
+  }[],
 ): unknown[] {
   return entries.map(({ seq, type, senderId, clientMsgId, body }) => ({ seq, type, senderId, clientMsgId: clientMsgId ?? null, body }));
 }

@@ -40,7 +40,7 @@ export function isStorableText(text: string): boolean {
 }
 
 /** A JSON object that can be stored and returned unchanged (equal as JSON). Its size is bounded by the route that takes it. */
-export function storableObject(maxDepth: number): z.ZodType<JsonObject> {
+export function storableObject(maxDepth: number): z.ZodType<JsonObject, JsonObject> {
   return z.record(z.string(), z.unknown()).superRefine((value, context) => {
     const reason = unstorable(value, maxDepth);
     if (reason !== undefined) context.addIssue({ code: 'custom', message: reason });
@@ -48,6 +48,6 @@ export function storableObject(maxDepth: number): z.ZodType<JsonObject> {
 }
 
 /** One line of text that can be stored: `min` to `max` UTF-16 units. */
-export function storableText(min: number, max: number): z.ZodType<string> {
+export function storableText(min: number, max: number): z.ZodType<string, string> {
   return z.string().min(min).max(max).refine(isStorableText, 'text must not contain NUL or a lone surrogate');
 }

@@ -47,7 +47,8 @@ export function foldMembers(log: readonly { readonly type: string; readonly body
       roles.set(String(body?.by), 'owner');
       for (const userId of (body?.members ?? []) as string[]) roles.set(userId, 'member');
     } else if (type === 'member.joined' || type === 'member.updated') {
-      roles.set(String(body?.userId), String(body?.role));
+      if (typeof body?.role === 'string') roles.set(String(body.userId), body.role);
+      if (body?.transfer === true) roles.set(String(body.userId), 'owner').set(String(body.by), 'moderator');
     } else if (type === 'member.left') {
       roles.delete(String(body?.userId));
     }
