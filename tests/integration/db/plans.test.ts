@@ -59,6 +59,7 @@ import {
 } from '@nudge/db';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { actor } from './support/acts.ts';
 import { change, converse, createFixture, type Fixture, message } from './support/fixture.ts';
 import { type Access, explainEverything, watchPlans } from './support/plans.ts';
 
@@ -171,6 +172,31 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
         append(pool, { route: id(1), outboxId: randomUUID(), inputs: [change(id(1), 'ann', type, { userId: who })] });
       await step('member.put');
       await step('member.remove');
+    },
+  ],
+  [
+    'append (acts)',
+    async () => {
+      const bob = actor(pool, id(2), 'bob');
+      const seq = await bob.say('hello', { mentions: ['ann', 'cid'], replyTo: await bob.say('quoted') });
+      await bob.edit(seq, 'new', { mentions: ['ann'] });
+      await bob.edit(seq, 'newer', { mentions: ['cid'] });
+      for (const who of ['ann', 'bob', 'cid']) await actor(pool, id(2), who).react(seq, '👍');
+      await bob.unreact(seq, '👍');
+      await actor(pool, id(2), 'ann').pin(seq);
+      await bob.redact(seq);
+    },
+  ],
+  [
+    'append (members, conversation)',
+    async () => {
+      const ann = actor(pool, id(3), 'ann');
+      const who = randomUUID();
+      await ann.update({ title: randomUUID() });
+      await ann.member('put', who);
+      await ann.member('mute', who, { until: '2100-01-01T00:00:00.000Z' });
+      await ann.member('ban', who, { until: null });
+      await ann.member('unban', who);
     },
   ],
   [
