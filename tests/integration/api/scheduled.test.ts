@@ -1,0 +1,308 @@
+import { fileURLToPath } from 'node:url';
+import type { ApiStores } from '@nudge/api';
+import { mintToken, NudgeError } from '@nudge/server-kit';
+import { describe, expect, it } from 'vitest';
+import { runTogether } from '../../support/barrier.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startChild } from '../../support/process.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { type ApiServer, type Caller, createTestApp, startApiServer } from './support/api-server.ts';
+import { idleJobs, quickJobs } from './support/jobs.ts';
+import { listenToUser } from './support/listener.ts';
+
+const main = fileURLToPath(new URL('../../../apps/api/src/main.ts', import.meta.url));
+const quick = { jobs: quickJobs };
+/** Jobs are made and never looked at, and only the sweep sends. */
+const sweeping = { jobs: { ...idleJobs, sweepSeconds: 1, sweepAgeMs: 1 } };
+
+const ahead = (ms: number): string => new Date(Date.now() + ms).toISOString();
+
+async function group(caller: Caller, members: readonly string[] = ['bob']): Promise<string> {
+  const { body } = await caller('POST', '/v1/conversations', { type: 'group', members });
+  return (body.conversation as { id: string }).id;
+}
+
+const schedule = (caller: Caller, id: string, clientMsgId: string, sendAt: string, more: object = {}) =>
+  caller('POST', `/v1/conversations/${id}/messages`, { clientMsgId, body: { text: clientMsgId }, sendAt, ...more });
+
+const sent = (database: TestDatabase, id: string) =>
+  database.query<{ client_msg_id: string; seq: string }>(
+    `select client_msg_id, seq from entry where conversation_id = $1 and type = 'message' order by seq`,
+    [id],
+  );
+
+const waiting = async (caller: Caller) =>
+  (await caller('GET', '/v1/me/scheduled')).body.items as { id: string; clientMsgId: string; failed?: string }[];
+
+const untilSent = (database: TestDatabase, id: string, clientMsgId: string) =>
+  waitFor(
+    `${clientMsgId} to be sent`,
+    async () =>
+      (await sent(database, id)).some((row) => row.client_msg_id === clientMsgId) &&
+      (await database.query('select from scheduled where client_msg_id = $1', [clientMsgId])).length === 0,
+  );
+
+/** The stores, with `wrap` around taking a message. */
+const taking =
+  (wrap: (take: () => ReturnType<ApiStores['scheduled']['take']>) => ReturnType<ApiStores['scheduled']['take']>) =>
+  (stores: ApiStores): ApiStores => {
+    const { scheduled } = stores;
+    return {
+      ...stores,
+      scheduled: {
+        insert: (message, bound) => scheduled.insert(message, bound),
+        list: (appId, userId) => scheduled.list(appId, userId),
+        cancel: (key) => scheduled.cancel(key),
+        take: (key) => wrap(() => scheduled.take(key)),
+        finish: (key, failedCode) => scheduled.finish(key, failedCode),
+        due: (olderThanMs, limit) => scheduled.due(olderThanMs, limit),
+      },
+    };
+  };
+
+describe('a message with sendAt', () => {
+  it('waits, is listed, and is sent once at its time with all that was sent along', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: quick });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    await ann('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'quoted', body: { text: 'before' } });
+    const bob = await listenToUser(server.bus, 'demo', 'bob');
+    const sendAt = ahead(800);
+    const first = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
+    expect([first.status, first.body.sendAt]).toEqual([202, sendAt]);
+    const again = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
+    expect([again.status, again.body]).toEqual([202, first.body]);
+    expect(await waiting(ann)).toMatchObject([{ id: first.body.scheduledId, clientMsgId: 'm1', conversationId: id, body: { text: 'm1' } }]);
+    expect(await waiting(server.as(app, 'bob'))).toEqual([]);
+    await untilSent(database, id, 'm1');
+    const [row] = await database.query(
+      `select reply_seq, mentions, expires_at is not null as expires, countable, created_at >= $2 as in_time from entry where conversation_id = $1 and seq = 3`,
+      [id, sendAt],
+    );
+    expect(row).toEqual({ reply_seq: '2', mentions: ['bob'], expires: true, countable: true, in_time: true });
+    await waitFor('the key', () => bob.highest(`c/${id}`) === 3);
+    const late = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
+    expect([late.status, late.body.seq]).toEqual([200, 3]);
+    expect(await sent(database, id)).toHaveLength(2);
+  });
+
+  it('is refused for a time that is not ahead or too far ahead, for strangers, reused ids and above the bound', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho']);
+    await using server = await startApiServer(database, { config: { jobs: idleJobs }, limits: { scheduledPerUser: 2 } });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    for (const sendAt of [ahead(-1_000), '2020-01-01T00:00:00+01:00', ahead(10 * 366 * 86_400_000)]) {
+      const answer = await schedule(ann, id, 'bad', sendAt);
+      expect([answer.status, answer.body.code]).toEqual([400, 'invalid_request']);
+      expect(answer.body.issues).toMatchObject([{ path: 'body.sendAt' }]);
+    }
+    expect((await schedule(server.as(app, 'cho'), id, 'm', ahead(60_000))).status).toBe(404);
+    expect((await schedule(ann, id, 'm1', '2099-01-01T00:00:00Z')).status).toBe(400);
+    const at = ahead(60_000);
+    expect((await schedule(ann, id, 'm1', at)).status).toBe(202);
+    expect((await schedule(ann, id, 'm1', ahead(90_000))).body.code).toBe('client_msg_id_reused');
+    expect((await schedule(ann, id, 'm2', at)).status).toBe(202);
+    const third = await schedule(ann, id, 'm3', at);
+    expect([third.status, third.body.code]).toEqual([409, 'limit_reached']);
+    const ids = (await waiting(ann)).map((item) => item.id);
+    expect(ids).toEqual([...ids].sort());
+    const page = await ann('GET', '/v1/me/scheduled?limit=1');
+    expect([(page.body.items as unknown[]).length, page.body.nextCursor]).toEqual([1, ids[0]]);
+    const rest = await ann('GET', `/v1/me/scheduled?limit=1&cursor=${ids[0]}`);
+    expect(rest.body).toMatchObject({ items: [{ id: ids[1] }], nextCursor: null });
+    expect((await server.as(app, 'bob')('DELETE', `/v1/me/scheduled/${ids[0]}`)).status).toBe(404);
+    expect((await ann('DELETE', `/v1/me/scheduled/${ids[0]}`)).body).toEqual({ changed: true });
+    expect((await ann('DELETE', `/v1/me/scheduled/${ids[0]}`)).status).toBe(404);
+    expect(await database.query('select from jobs.job where id = $1', [ids[0]])).toEqual([]);
+    expect((await schedule(ann, id, 'm3', at)).status).toBe(202);
+  });
+
+  it('is answered again while its time has come and nobody has sent it yet', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: { jobs: idleJobs } });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    const sendAt = ahead(300);
+    const first = await schedule(ann, id, 'm', sendAt);
+    expect(first.status).toBe(202);
+    await waitFor('its time', () => Date.now() > Date.parse(sendAt));
+    expect((await schedule(ann, id, 'm', sendAt)).body).toEqual(first.body);
+  });
+
+  it('stays with the reason when it is refused at its time, until it is cancelled', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: quick });
+    const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+    const id = await group(ann);
+    const { body } = await schedule(bob, id, 'm', ahead(1_500));
+    expect((await ann('DELETE', `/v1/conversations/${id}/members/bob`)).status).toBe(200);
+    const refused = await waitFor('the refusal', async () => (await waiting(bob)).find((item) => item.failed !== undefined));
+    expect(refused).toMatchObject({ id: body.scheduledId, failed: 'not_found' });
+    expect(await sent(database, id)).toEqual([]);
+    expect((await bob('DELETE', `/v1/me/scheduled/${refused.id}`)).body).toEqual({ changed: true });
+    expect(await waiting(bob)).toEqual([]);
+  });
+
+  it('is tried again while it cannot be known what came of it', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    let refusals = 2;
+    await using server = await startApiServer(database, {
+      config: quick,
+      stores: taking((take) => {
+        refusals -= 1;
+        return refusals >= 0 ? Promise.reject(new NudgeError('database_unavailable')) : take();
+      }),
+    });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    await schedule(ann, id, 'm', ahead(200));
+    await untilSent(database, id, 'm');
+    expect(refusals).toBeLessThan(0);
+  });
+});
+
+describe('a scheduled message and a crash', () => {
+  const env = (database: TestDatabase) => ({ DATABASE_URL: database.connectionString, PORT: '0', NODE_ENV: 'test' });
+
+  async function scheduleIn(url: string, token: string, id: string, ms: number): Promise<void> {
+    const answer = await fetch(`${url}/v1/conversations/${id}/messages`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ clientMsgId: 'later', body: { text: 'later' }, sendAt: ahead(ms) }),
+    });
+    expect(answer.status).toBe(202);
+  }
+
+  it.each([
+    ['before its time', undefined],
+    ['between the append and its end', 'after-commit'],
+  ])('survives a process killed %s, and is sent once', async (_when, failpoint) => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    let id = '';
+    {
+      await using server = await startApiServer(database, { config: { jobs: idleJobs } });
+      id = await group(server.as(app, 'ann'));
+    }
+    const token = mintToken({ key: app.signingKey, userId: 'ann', ttlSeconds: 60 }).token;
+    await using child = await startChild({
+      script: main,
+      env: { ...env(database), ...(failpoint === undefined ? {} : { FAILPOINT: failpoint }) },
+    });
+    const [, url = ''] = await child.waitForLine(/"url":"(http:[^"]+)"/);
+    await scheduleIn(url, token, id, 1_000);
+    if (failpoint === undefined) await child.kill('SIGKILL');
+    else expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await database.query('select from scheduled')).toHaveLength(1);
+    await using server = await startApiServer(database, {
+      config: failpoint === undefined ? quick : { jobs: { ...quickJobs, sweepAgeMs: 1 } },
+    });
+    await untilSent(database, id, 'later');
+    expect(await sent(database, id)).toHaveLength(1);
+    expect(await waiting(server.as(app, 'ann'))).toEqual([]);
+  });
+
+  it('is sent by the sweep when its job got lost', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: sweeping });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    const { body } = await schedule(ann, id, 'm', ahead(300));
+    expect(await database.query('delete from jobs.job where id = $1 returning id', [body.scheduledId])).toHaveLength(1);
+    await untilSent(database, id, 'm');
+  });
+});
+
+describe('a scheduled message and several who reach for it', () => {
+  it('is one entry, whichever of two instances sends it, the sweep reaching for it as well', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const config = { jobs: { ...quickJobs, sweepAgeMs: 1 } };
+    await using one = await startApiServer(database, { config });
+    await using two = await startApiServer(database, { config });
+    const ann = one.as(app, 'ann');
+    const id = await group(ann);
+    const at = ahead(700);
+    const names = Array.from({ length: 12 }, (_, n) => `m${n}`);
+    await Promise.all(names.map((name, n) => schedule((n % 2 ? one : two).as(app, 'ann'), id, name, at)));
+    for (const name of names) await untilSent(database, id, name);
+    const rows = await sent(database, id);
+    expect(rows.map((row) => row.client_msg_id).sort()).toEqual([...names].sort());
+  });
+
+  it('is never sent once its cancellation was answered', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const reached = Promise.withResolvers<void>();
+    const cancelled = Promise.withResolvers<void>();
+    const missed = Promise.withResolvers<void>();
+    await using server = await startApiServer(database, {
+      config: quick,
+      stores: taking(async (take) => {
+        reached.resolve();
+        await cancelled.promise;
+        const row = await take();
+        if (row === null) missed.resolve();
+        return row;
+      }),
+    });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    const { body } = await schedule(ann, id, 'm', ahead(200));
+    await reached.promise;
+    expect((await ann('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body).toEqual({ changed: true });
+    cancelled.resolve();
+    await missed.promise;
+    expect(await sent(database, id)).toEqual([]);
+  });
+
+  it('cannot be cancelled once it has been taken', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const taken = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    await using server = await startApiServer(database, {
+      config: quick,
+      stores: taking(async (take) => {
+        const row = await take();
+        taken.resolve();
+        await asked.promise;
+        return row;
+      }),
+    });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    const { body } = await schedule(ann, id, 'm', ahead(200));
+    await taken.promise;
+    expect((await ann('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body).toEqual({ changed: false });
+    asked.resolve();
+    await untilSent(database, id, 'm');
+    expect((await ann('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).status).toBe(404);
+  });
+
+  it('is either cancelled or sent, in any order of the two', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server: ApiServer = await startApiServer(database, { config: quick });
+    const ann = server.as(app, 'ann');
+    const id = await group(ann);
+    const at = ahead(1_000);
+    const names = Array.from({ length: 20 }, (_, n) => `m${n}`);
+    const ids = await Promise.all(names.map(async (name) => (await schedule(ann, id, name, at)).body.scheduledId as string));
+    await waitFor('the first to be sent', async () => (await sent(database, id)).length > 0);
+    const answers = await runTogether(ids.map((scheduledId) => () => ann('DELETE', `/v1/me/scheduled/${scheduledId}`)));
+    await waitFor('none to wait', async () => (await waiting(ann)).length === 0);
+    const there = new Set((await sent(database, id)).map((row) => row.client_msg_id));
+    answers.forEach((answer, n) => {
+      const cancelled = answer.status === 'fulfilled' && answer.value.body.changed === true;
+      expect(there.has(names[n] ?? '')).toBe(!cancelled);
+    });
+  });
+});
