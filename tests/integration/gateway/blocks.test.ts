@@ -156,6 +156,17 @@ describe('a block', () => {
     await waitFor('changes', () => ann.presences.at(-1)?.status === 'online');
   });
 
+  it('that is set while a device is away is known to it when it resumes', async () => {
+    const [before] = await Promise.all([server.connect('b8-ann'), server.connect('b8-bob')]);
+    expect(await before.call('presence.watch', { userIds: ['b8-bob'] })).toMatchObject({ presence: [{ status: 'online' }] });
+    before.cut();
+    await world.block('b8-bob', 'b8-ann');
+    await news('b8-ann', 'b8-bob');
+    const ann = await server.connect('b8-ann', { sessionId: before.welcome?.sessionId });
+    expect(ann.welcome?.resumed).toBe(true);
+    await waitFor('offline', () => ann.presences.at(-1)?.status === 'offline');
+  });
+
   it('costs nobody else a comparison per event: the reads do not grow with what is said', async () => {
     let asked = 0;
     const counted = (store: MembershipSource): MembershipSource => ({

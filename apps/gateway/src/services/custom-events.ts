@@ -23,7 +23,7 @@ export interface CustomEventOptions {
  *
  * Unlike typing they reach the sender's other devices. Typing says something about the user, who knows; what a custom event says is the
  * integrator's matter (a shared cursor, a call that rings), and one device may well have to tell another. Only the session that sent it
- * hears no echo, as with the broadcast of a socket.
+ * hears no echo, as with the broadcast of a socket. In a direct conversation with a block between the two, nobody else is left to hear.
  */
 export class CustomEvents {
   readonly #options: CustomEventOptions;

@@ -70,15 +70,16 @@ export class PresenceService {
     const kept = new Set(users);
     for (const userId of session.watchedUsers ?? []) if (!kept.has(userId)) session.connection?.leave(roomOf(session, userId));
     session.watchedUsers = users.length === 0 ? undefined : users;
-    this.joinRooms(session);
+    this.#joinRooms(session);
     const presence = await this.#options.registry.presenceOf(session.appId, users, session.userId);
     return presence.map((one) => (isRelated(session, one.userId) ? { userId: one.userId, status: 'offline' } : one));
   }
 
-  /** Puts the session's connection into the rooms of the users whom it watches and may hear of. */
-  joinRooms(session: Session): void {
+  /** The session has another connection: it goes on hearing of those whom it watches, and learns of blocks set while it had none. */
+  resumed(session: Session): void {
+    this.#joinRooms(session);
     for (const userId of session.watchedUsers ?? []) {
-      if (!isRelated(session, userId)) session.connection?.join(roomOf(session, userId));
+      if (isRelated(session, userId)) session.connection?.presence({ userId, status: 'offline' });
     }
   }
 
@@ -101,7 +102,7 @@ export class PresenceService {
   async #rejoin(session: Session, unrelated: readonly string[]): Promise<void> {
     const users = watchedAmong(session, unrelated);
     if (users.length === 0) return;
-    this.joinRooms(session);
+    this.#joinRooms(session);
     try {
       for (const presence of await this.#options.registry.presenceOf(session.appId, users, session.userId)) {
         if (isRelated(session, presence.userId) || !session.watchedUsers?.includes(presence.userId)) continue;
@@ -121,6 +122,13 @@ export class PresenceService {
       this.#options.relay.emit(presenceRoom(appId, userId), 'presence', { userId, status: 'offline' });
     } else if (present[0] !== undefined) {
       await this.#announce(present[0]);
+    }
+  }
+
+  /** Puts the session's connection into the rooms of the users whom it watches and may hear of. */
+  #joinRooms(session: Session): void {
+    for (const userId of session.watchedUsers ?? []) {
+      if (!isRelated(session, userId)) session.connection?.join(roomOf(session, userId));
     }
   }
 

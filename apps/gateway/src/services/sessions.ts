@@ -160,7 +160,7 @@ export class Sessions {
       for (const watched of session.watches.values()) connection.join(watched.topic);
     }
     if (session.customs !== undefined) connection.join(session.id);
-    presence.joinRooms(session);
+    presence.resumed(session);
     coalescer.attached(session);
     if (!session.present) track(presence.arrived(session));
     return true;
