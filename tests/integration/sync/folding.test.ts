@@ -84,9 +84,9 @@ async function take(id: string, one: Step, open: { seq: number; by: string }[]):
   else if (one.do === 'redact') {
     await world.act(id, target.by, 'message.redacted', target.seq);
     open.splice(open.indexOf(target), 1);
-  } else if (one.do === 'pin') await world.act(id, 'ann', 'message.pinned', target.seq);
-  else if (one.do === 'unpin') await world.act(id, 'ann', 'message.unpinned', target.seq);
-  else await world.act(id, one.by, one.do === 'react' ? 'reaction.added' : 'reaction.removed', target.seq, { emoji: one.emoji });
+  } else if ('emoji' in one) {
+    await world.act(id, one.by, one.do === 'react' ? 'reaction.added' : 'reaction.removed', target.seq, { emoji: one.emoji });
+  } else await world.act(id, 'ann', one.do === 'pin' ? 'message.pinned' : 'message.unpinned', target.seq);
 }
 
 test('whatever is done to messages, what a warm tail answers is what the database shows', async () => {

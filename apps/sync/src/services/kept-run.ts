@@ -1,4 +1,4 @@
-import { actOf, expiryOf, outdates } from './entry-text.ts';
+import { type Act, actOf, expiryOf, outdates } from './entry-text.ts';
 import { holds, lastOf, merge, type Run, trim } from './run.ts';
 
 /**
@@ -57,16 +57,17 @@ export function expire(kept: KeptRun, now: number): KeptRun {
 /** The newest part of a run, see {@link trim}. */
 export function trimKept(kept: KeptRun, maxEntries: number, maxBytes: number): KeptRun {
   const run = trim(kept, maxEntries, maxBytes);
-  return run === kept ? kept : { ...run, stale: from(kept.stale, run.first), expiresAt: kept.expiresAt };
+  return run === kept ? kept : { first: run.first, texts: run.texts, stale: from(kept.stale, run.first), expiresAt: kept.expiresAt };
 }
 
 /** The kept texts below what was read are of an older state than the new head. */
-function advance(kept: KeptRun, read: Run, merged: Run): KeptRun {
-  const stale = new Set([...kept.stale].filter((seq) => seq < read.first));
-  const acts = actsAbove(read, lastOf(kept));
-  if (acts.length > 0) markOutdated(stale, merged.texts.slice(0, read.first - kept.first), kept.first, acts);
+function advance(kept: KeptRun, read: Run, { first, texts }: Run): KeptRun {
   const expiresAt = Math.min(kept.expiresAt, earliest(read.texts));
-  return { ...merged, stale: stale.size === 0 ? NONE : stale, expiresAt };
+  const acts = actsAbove(read, lastOf(kept));
+  if (acts.length === 0 && kept.stale.size === 0) return { first, texts, stale: NONE, expiresAt };
+  const stale = new Set([...kept.stale].filter((seq) => seq < read.first));
+  markOutdated(stale, texts.slice(0, read.first - first), first, acts);
+  return { first, texts, stale: stale.size === 0 ? NONE : stale, expiresAt };
 }
 
 /** What was read is of a state that is no newer than the run. The run holds every entry that the state lacks, or `read` cannot help. */
@@ -90,17 +91,24 @@ function complete(kept: KeptRun, read: Run, merged: Run, head: number): KeptRun 
   return { first: merged.first, texts, stale: stale.size === 0 ? NONE : stale, expiresAt: Math.min(kept.expiresAt, earliest(fresh)) };
 }
 
-function actsAbove(run: Run, seq: number) {
-  return run.texts.slice(Math.max(0, seq + 1 - run.first)).flatMap((text) => actOf(text) ?? []);
+/** What the entries of the run above a seq do to others. */
+function actsAbove(run: Run, seq: number): readonly Act[] {
+  const acts: Act[] = [];
+  for (let i = Math.max(0, seq + 1 - run.first); i < run.texts.length; i += 1) {
+    const act = actOf(run.texts[i] ?? '');
+    if (act !== undefined) acts.push(act);
+  }
+  return acts;
 }
 
-function markOutdated(stale: Set<number>, texts: readonly string[], first: number, acts: ReturnType<typeof actsAbove>): void {
+function markOutdated(stale: Set<number>, texts: readonly string[], first: number, acts: readonly Act[]): void {
   texts.forEach((text, i) => {
     if (acts.some((act) => outdates(act, first + i, text))) stale.add(first + i);
   });
 }
 
 function from(stale: ReadonlySet<number>, first: number): ReadonlySet<number> {
+  if (stale.size === 0) return NONE;
   const kept = [...stale].filter((seq) => seq >= first);
   return kept.length === 0 ? NONE : new Set(kept);
 }
