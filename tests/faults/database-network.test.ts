@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { httpClient } from '../protocol/support/http.ts';
+import { httpClient, sent } from '../protocol/support/http.ts';
 import { send, soundLog } from '../races/support/arena.ts';
 import { wideLimits } from '../races/support/limits.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -39,7 +39,7 @@ async function settle({ http, ann, id, database }: World, ids: readonly string[]
       return undefined;
     });
     const log = await soundLog({ database }, id);
-    expect(log[reply.ok().seq - 1]).toMatchObject({ clientMsgId, body: { text: clientMsgId } });
+    expect(log[sent(reply).seq - 1]).toMatchObject({ clientMsgId, body: { text: clientMsgId } });
   }
 }
 

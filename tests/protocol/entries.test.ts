@@ -14,7 +14,11 @@ function fold(entries: readonly Pick<Entry, 'type' | 'body'>[]): Record<string, 
       roles[by] = 'owner';
     } else if (type === 'member.joined' || type === 'member.updated') {
       const { userId, role } = systemBodySchemas[type].parse(body);
-      roles[userId] = role;
+      if (role) roles[userId] = role;
+      if (type === 'member.updated') {
+        const { transfer, by } = systemBodySchemas[type].parse(body);
+        if (transfer) Object.assign(roles, { [userId]: 'owner', [by]: 'moderator' });
+      }
     } else if (type === 'member.left') {
       delete roles[systemBodySchemas[type].parse(body).userId];
     }

@@ -98,7 +98,7 @@ describe('an error about a limit names it', () => {
   });
 
   it('adminBodyBytes, adminMembersPerRequest, usersPerUpsert', async () => {
-    const admin = (name: 'upsertUsers' | 'adminCreateConversation', body: unknown) =>
+    const admin = <Name extends 'upsertUsers' | 'adminCreateConversation'>(name: Name, body: unknown) =>
       world.http.call(name, { token: world.system.app.serverKey, body });
     const users = (count: number, displayName: string) => ({ users: range(1, count).map((n) => ({ id: `u${n}`, displayName })) });
     (await admin('upsertUsers', users(10, 'x'))).ok(200);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SOCKET_PATH } from '@nudge/types';
 import { io, type Socket } from 'socket.io-client';
-import { type HttpClient, httpClient, type Success } from '../../protocol/support/http.ts';
+import { type HttpClient, httpClient, type Success, sent } from '../../protocol/support/http.ts';
 import { wideLimits } from '../../races/support/limits.ts';
 import { type Child, startChild } from '../../support/process.ts';
 import { createTempDir, type TempDir } from '../../support/temp-dir.ts';
@@ -178,7 +178,7 @@ export class Load {
     const kind = `${reply.status} ${problem.code ?? ''}`.trim();
     this.answers.set(kind, (this.answers.get(kind) ?? 0) + 1);
     if (reply.status >= 300) return false;
-    this.acked.set(id, { user, seq: reply.ok().seq });
+    this.acked.set(id, { user, seq: sent(reply).seq });
     return true;
   }
 

@@ -25,8 +25,14 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What a route answers on success. */
-export type Success<Name extends RouteName> = RouteAnswer<Routes[Name]>['body'];
+/** Statuses with which a route succeeds. */
+export type SuccessStatus<Name extends RouteName> = RouteAnswer<Routes[Name]>['status'];
+
+/** What a route answers on success; with one of its statuses if there are several. */
+export type Success<Name extends RouteName, Status extends SuccessStatus<Name> = SuccessStatus<Name>> = Extract<
+  RouteAnswer<Routes[Name]>,
+  { readonly status: Status }
+>['body'];
 
 /** An answer that already holds to the contract of its route. */
 export interface Reply<Name extends RouteName> {
@@ -35,7 +41,7 @@ export interface Reply<Name extends RouteName> {
   readonly text: string;
   readonly json: unknown;
   /** The body of a success; throws when the answer is a problem or has another status. */
-  ok(status?: number): Success<Name>;
+  ok<const Status extends SuccessStatus<Name> = SuccessStatus<Name>>(status?: Status): Success<Name, Status>;
   /** The problem document; throws when the answer is a success or has another code. */
   refused(code: ErrorCode): Problem;
 }
@@ -84,11 +90,11 @@ export function httpClient(url: string, limits: Limits = defaultLimits): HttpCli
         headers: response.headers,
         text,
         json,
-        ok(status) {
+        ok<Status extends SuccessStatus<Name>>(status?: Status) {
           if (!(response.status in route.answers) || (status !== undefined && response.status !== status)) {
             throw new Error(`${name} answered ${response.status}, not ${status ?? 'a success'}: ${text.slice(0, 500)}`);
           }
-          return json as Success<Name>;
+          return json as Success<Name, Status>;
         },
         refused(code) {
           if (response.status in route.answers || (json as Problem).code !== code) {
@@ -99,6 +105,11 @@ export function httpClient(url: string, limits: Limits = defaultLimits): HttpCli
       };
     },
   };
+}
+
+/** What a send answered that was stored, now or earlier; throws when it was refused or waits for its time. */
+export function sent(reply: Reply<'sendMessage'>): Success<'sendMessage', 200 | 201> {
+  return reply.status === 200 ? reply.ok(200) : reply.ok(201);
 }
 
 /** The target of a request: parameters filled in and encoded, the query appended. */

@@ -4,7 +4,9 @@ import {
   type ClientEventName,
   type ClientPayload,
   type Control,
+  type CustomEvent,
   controlSchema,
+  customEventSchema,
   type ErrorCode,
   errorRegistry,
   type HandshakeRefusal,
@@ -12,6 +14,8 @@ import {
   notifySchema,
   type Presence,
   presenceSchema,
+  type Receipt,
+  receiptSchema,
   refusalSchema,
   SOCKET_PATH,
   type Typing,
@@ -28,6 +32,8 @@ const serverEvents = {
   notify: notifySchema,
   typing: typingSchema,
   presence: presenceSchema,
+  receipt: receiptSchema,
+  event: customEventSchema,
   control: controlSchema,
 } as const;
 
@@ -36,6 +42,8 @@ interface ServerPayloads {
   readonly notify: Notify;
   readonly typing: Typing;
   readonly presence: Presence;
+  readonly receipt: Receipt;
+  readonly event: CustomEvent;
   readonly control: Control;
 }
 
