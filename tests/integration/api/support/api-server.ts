@@ -13,6 +13,7 @@ import {
   createPipeline,
   createServerKeyVerifier,
   createTokenVerifier,
+  type Logger,
   MemoryBus,
   MemoryRateLimiter,
   MemorySessionRegistry,
@@ -56,6 +57,7 @@ export interface ApiServerOptions {
   readonly config?: Partial<ApiConfig>;
   readonly failpoints?: Failpoints;
   readonly bus?: Bus;
+  readonly log?: Logger;
   /** Another way to the same database, through a proxy. */
   readonly connectionString?: string;
   /** Wraps the stores, to watch or to delay what reaches the database. */
@@ -96,7 +98,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     readsPer10Seconds: 1_000_000,
     ...options.limits,
   };
-  const log = createLogger({ name: 'api-test', level: process.env.TEST_LOG === 'debug' ? 'debug' : 'fatal' });
+  const log = options.log ?? createLogger({ name: 'api-test', level: process.env.TEST_LOG === 'debug' ? 'debug' : 'fatal' });
   const pool = createPool({
     connectionString: options.connectionString ?? database.connectionString,
     applicationName: 'nudge-test-api',

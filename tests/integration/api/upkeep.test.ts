@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import { type Caller, createTestApp, startApiServer } from './support/api-server.ts';
+import { idleJobs, quickJobs } from './support/jobs.ts';
+import { listenToConversation } from './support/listener.ts';
+
+/** Tables with a row that contains the text, whatever the column: those of the jobs as well. */
+async function tablesWith(database: TestDatabase, text: string): Promise<string[]> {
+  const tables = await database.query<{ name: string }>(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await database.query(`select from ${name} t where t::text like '%' || $1 || '%' limit 1`, [text]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found.sort();
+}
+
+async function group(caller: Caller): Promise<string> {
+  const { body } = await caller('POST', '/v1/conversations', { type: 'group', members: ['bob'] });
+  return (body.conversation as { id: string }).id;
+}
+
+const newCanary = (): string => `canary-${randomBytes(8).toString('hex')}`;
+
+describe('expiring messages', () => {
+  it('are gone from every table, edits, quotes and reactions included, while their seqs stay', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const [first, second, later] = [newCanary(), newCanary(), newCanary()];
+    let id = '';
+    {
+      await using server = await startApiServer(database, { config: { jobs: idleJobs } });
+      const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+      id = await group(ann);
+      const messages = `/v1/conversations/${id}/messages`;
+      await ann('POST', messages, { clientMsgId: 'm', body: { text: first }, mentions: ['bob'], expiresIn: 60 });
+      await ann('POST', messages, { clientMsgId: 'kept', body: { text: later }, expiresIn: 3_600 });
+      expect((await ann('PATCH', `${messages}/2`, { body: { text: second } })).status).toBe(200);
+      expect((await bob('PUT', `${messages}/2/reactions/${encodeURIComponent('👍')}`)).status).toBe(200);
+      expect(await tablesWith(database, first)).toContain('public.entry_version');
+      expect(await tablesWith(database, second)).toEqual(['public.entry']);
+      await database.query(`update entry set expires_at = now() - interval '1 second' where expires_at < now() + interval '10 minutes'`);
+    }
+    await using server = await startApiServer(database, { config: { jobs: quickJobs } });
+    await waitFor(
+      'the expired to be gone',
+      async () => [...(await tablesWith(database, first)), ...(await tablesWith(database, second))].length === 0,
+    );
+    expect(await tablesWith(database, later)).toEqual(['public.entry']);
+    const rows = await database.query(
+      'select seq, body is null as gone, client_msg_id as name from entry where conversation_id = $1 order by seq',
+      [id],
+    );
+    expect(rows.map((row) => [row.seq, row.gone, row.name]).slice(1)).toEqual([
+      ['2', true, 'm'],
+      ['3', false, 'kept'],
+      ['4', true, null],
+      ['5', false, null],
+    ]);
+    const again = await server.as(app, 'ann')('POST', `/v1/conversations/${id}/messages`, {
+      clientMsgId: 'm',
+      body: { text: first },
+      mentions: ['bob'],
+      expiresIn: 60,
+    });
+    expect([again.status, again.body.seq]).toEqual([200, 2]);
+  });
+});
+
+describe('retention', () => {
+  it('moves the beginning of the log, takes the content away, and has copies elsewhere dropped', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: { jobs: quickJobs } });
+    const ann = server.as(app, 'ann');
+    const [id, untouched] = [await group(ann), await group(ann)];
+    const [old, young] = [newCanary(), newCanary()];
+    for (const conversation of [id, untouched]) {
+      await ann('POST', `/v1/conversations/${conversation}/messages`, { clientMsgId: 'old', body: { text: old } });
+      await ann('POST', `/v1/conversations/${conversation}/messages`, { clientMsgId: 'young', body: { text: young } });
+    }
+    await database.query(`update entry set created_at = created_at - interval '2 days' where seq <= 2`);
+    const heard = await listenToConversation(server.bus, 'demo', id);
+    expect((await ann('PATCH', `/v1/conversations/${id}`, { retentionSeconds: 86_400 })).status).toBe(200);
+    await waitFor('the control message', () =>
+      heard.messages.some((message) => message.kind === 'control' && message.conversationId === id && message.head === 4),
+    );
+    expect((await ann('GET', `/v1/conversations/${id}`)).body.conversation).toMatchObject({ oldestSeq: 3, lastSeq: 4 });
+    expect((await ann('GET', `/v1/conversations/${untouched}`)).body.conversation).toMatchObject({ oldestSeq: 1, lastSeq: 3 });
+    const bodies = await database.query('select seq from entry where conversation_id = $1 and body::text like $2', [id, `%${old}%`]);
+    expect(bodies).toEqual([]);
+    expect(await tablesWith(database, young)).toEqual(['public.entry']);
+    const [bob] = await database.query<{ read_seq: string }>(`select read_seq from member where conversation_id = $1 and user_id = 'bob'`, [
+      id,
+    ]);
+    expect(bob?.read_seq).toBe('2');
+  });
+});
+
+describe('background jobs of several instances', () => {
+  it('are asked for once in each slot of time, and done by one of them', async () => {
+    await using database = await createTestDatabase();
+    await createTestApp(database, 'demo', ['ann']);
+    await using _one = await startApiServer(database, { config: { jobs: quickJobs } });
+    await using _two = await startApiServer(database, { config: { jobs: quickJobs } });
+    const runs = async () =>
+      database.query<{ slot: string; count: string; done: boolean }>(
+        `select singleton_on::text as slot, count(*) as count, bool_and(state = 'completed') as done
+         from jobs.job where name = 'periodic' and data ->> 'name' = 'expiry' group by 1 order by 1`,
+      );
+    const seen = await waitFor('three finished runs', async () => {
+      const done = (await runs()).filter((run) => run.done);
+      return done.length >= 3 && done;
+    });
+    expect(seen.every((run) => run.count === '1')).toBe(true);
+    const failed = await database.query(`select from jobs.job where state in ('failed', 'retry')`);
+    expect(failed).toEqual([]);
+  });
+});
