@@ -81,7 +81,7 @@ export const syncRoutes = (limits: Limits) =>
     listReactions: {
       method: 'GET',
       path: '/v1/sync/conversations/{conversationId}/entries/{seq}/reactions',
-      summary: 'Who reacted to a message, in the order of reacting; with `emoji` only with that one',
+      summary: 'Who reacted to a message, emoji by emoji, each in the order of reacting; with `emoji` only with that one',
       tag: 'sync',
       auth: 'user',
       rate: 'readsPer10Seconds',
