@@ -187,6 +187,16 @@ describe.each(['hot', 'express'] as const)('a request that came in by %s', (moun
     expect((await request('/v1/wait')).status).toBe(200);
   });
 
+  it('is answered above its rate when it only repeats, as many times as the rate allows', async () => {
+    const { request } = await start({ limits: { marksPer10Seconds: 3 } });
+    const again = async (body: string) => (await request('/v1/again', post(body))).status;
+    for (let n = 0; n < 3; n += 1) expect(await again('{"id":"new"}')).toBe(201);
+    expect(await again('{"id":"known"}')).toBe(200);
+    expect(await again('{"id":"new"}')).toBe(429);
+    expect(await again('{"id":1}')).toBe(429);
+    expect(await again('{"id":"known"}')).toBe(429);
+  });
+
   it.each([
     ['rejects', () => Promise.reject(new Error('redis is down'))],
     [

@@ -3,7 +3,7 @@ import type { JsonObject } from '@nudge/types';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bodyText, contentHash } from './content.ts';
+import { bodyText, contentHash, extraText } from './content.ts';
 
 const limits = { messageBodyBytes: 16 * 1024 };
 const secret = createSecretKey(Buffer.alloc(32, 7));
@@ -19,6 +19,37 @@ describe('the content of a message', () => {
         expect(JSON.parse(bodyText(body, limits))).toEqual(body);
       }),
     );
+  });
+
+  it('is hashed with every field of the request in its canonical place; absent, null and default are the same', () => {
+    const optional = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+    const user = fc.stringMatching(/^[A-Za-z0-9_.:@-]{1,64}$/);
+    const fields = fc.record({
+      type: optional(fc.stringMatching(/^custom\.[a-z0-9_.-]{1,40}$/)),
+      replyTo: optional(fc.nat()),
+      mentions: optional(fc.array(user, { minLength: 1, maxLength: 5 })),
+      expiresIn: optional(fc.nat()),
+      ifStateSeq: optional(fc.nat()),
+      sendAt: optional(fc.constant('2026-11-21T08:00:00+01:00')),
+      target: optional(fc.nat()),
+    });
+    fc.assert(
+      fc.property(fields, (given) => {
+        const whole = canonicalize({ clientMsgId: 'm', body: {}, ...given, type: given.type ?? 'message' }) ?? '';
+        const expected = createHmac('sha256', secret).update(whole).digest();
+        expect(contentHash(secret, 'm', '{}', given)).toEqual(expected);
+        const spelled = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, value ?? null]));
+        expect(contentHash(secret, 'm', '{}', { ...spelled, mentions: given.mentions ?? [] })).toEqual(expected);
+      }),
+    );
+  });
+
+  it('says beside the body what it adds, and nothing when it adds nothing', () => {
+    expect(extraText({ replyTo: null, mentions: [] })).toBeNull();
+    expect(extraText({ replyTo: 3, mentions: ['a', 'b', 'a'], expiresIn: 60 })).toBe(
+      '{"replyTo":3,"mentions":["a","b"],"expiresInSeconds":60}',
+    );
+    expect(extraText({ ifStateSeq: 0 })).toBe('{"ifStateSeq":0}');
   });
 
   it('does not depend on the order of keys, but on every value', () => {

@@ -73,6 +73,18 @@ describe('the pace of fan-outs', () => {
 });
 
 describe('the publisher', () => {
+  it('tells whom an entry mentions at once, whatever the pace', async () => {
+    const { bus, clock, publisher } = setUp(1_000);
+    await publisher.announce([head(1)]);
+    const announced = publisher.announce([head(2, { mentioned: ['u7'] })]);
+    await settle();
+    expect(bus.published).toContainEqual({ topic: 'app/u/u7', message: { kind: 'key', log: 'c/conv', seq: 2, direct: true } });
+    expect(bus.seqsOf('app/u/u8')).toEqual([1]);
+    clock.advance(1_000);
+    await announced;
+    expect(bus.seqsOf('app/u/u8')).toEqual([1, 2]);
+  });
+
   it('gives each member and the watchers one key, and reads the members once', async () => {
     const { bus, publisher, loads } = setUp(3);
     await publisher.announce([head(1)]);
@@ -174,5 +186,31 @@ describe('the member cache', () => {
     expect((await late).topics).toEqual(new Set(['app/u/a', 'app/u/b']));
     expect(cache.peek('conv', 2)).toBeDefined();
     expect(cache.peek('conv', 3)).toBeUndefined();
+  });
+
+  it('moves on with a change to the next version, and reads again for any other', async () => {
+    let version = 1;
+    let loads = 0;
+    const cache = new MemberCache({
+      load: async () => {
+        loads += 1;
+        return { appId: 'app', memberVersion: version, users: ['a', 'b'] };
+      },
+      capacity: 100,
+    });
+    const change = (memberVersion: number) => ({ appId: 'app', conversationId: 'conv', memberVersion });
+    cache.apply(change(1), { joined: 'z' });
+    expect(cache.peek('conv', 0)).toBeUndefined();
+    await cache.get('conv', 1);
+    cache.apply(change(2), { joined: 'c' });
+    cache.apply(change(2), { joined: 'x' });
+    cache.apply(change(3), { left: 'a' });
+    cache.apply(change(4), {});
+    expect(await cache.get('conv', 4)).toEqual({ memberVersion: 4, topics: new Set(['app/u/b', 'app/u/c']) });
+    expect(loads).toBe(1);
+    cache.apply(change(6), { joined: 'd' });
+    version = 6;
+    expect(await cache.get('conv', 6)).toEqual({ memberVersion: 6, topics: new Set(['app/u/a', 'app/u/b']) });
+    expect(loads).toBe(2);
   });
 });

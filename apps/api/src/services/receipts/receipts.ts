@@ -13,7 +13,7 @@ export interface Receipt {
 }
 
 export interface ReceiptsOptions {
-  readonly router: Router<ConversationStore>;
+  readonly router: Router<Pick<ConversationStore, 'memberCounts'>>;
   readonly bus: Pick<Bus, 'publish'>;
   readonly limits: Pick<Limits, 'receiptMembers'>;
   readonly clock: Clock;
@@ -55,9 +55,9 @@ export class Receipts {
 
   /** Publishes what waits; resolves when it is out, or lost. */
   async flush(): Promise<void> {
+    await this.#publishing;
     this.#cancel?.();
     this.#cancel = undefined;
-    await this.#publishing;
     await this.#publish();
   }
 
