@@ -2,6 +2,7 @@ import { type Clock, NudgeError, type Router, toNudgeError } from '@nudge/server
 import { type CatchUpLimits, type PlacedLog, type PlannedPage, planCatchUp } from './catch-up-plan.ts';
 import { seqAhead } from './entries-service.ts';
 import type { LogDelta, NamedLog } from './log-delta.ts';
+import { ownReactions } from './own-reactions.ts';
 import { encodePage, type Page, withMine } from './page.ts';
 import type { PageReader, Reading, Source } from './page-reader.ts';
 import { cut, holds } from './run.ts';
@@ -181,23 +182,20 @@ export class CatchUpService {
     );
   }
 
-  /** Adds the viewer's own reactions, by one statement for all pages that show any. Asked after the rows were read, see `EntriesService`. */
+  /** Adds the viewer's own reactions, by one statement at most for all pages. */
   async #personal(
     source: Source,
     userId: string,
     tasks: readonly Task[],
     pages: readonly (Page | NudgeError)[],
   ): Promise<(Page | NudgeError)[]> {
-    const asked = tasks.flatMap(({ log: { conversationId } }, index) => {
+    if (pages.every((page) => page instanceof NudgeError || page.reacted.length === 0)) return [...pages];
+    const logs = tasks.map(({ log: { conversationId } }, index) => {
       const page = pages[index];
-      return page === undefined || page instanceof NudgeError || page.reacted.length === 0 ? [] : [{ conversationId, seqs: page.reacted }];
+      return { conversationId, reacted: page === undefined || page instanceof NudgeError ? [] : page.reacted };
     });
-    if (asked.length === 0) return [...pages];
-    const own = await source.primary.readOwnReactions(userId, asked);
-    return pages.map((page, index) => {
-      const conversationId = tasks[index]?.log.conversationId;
-      return page instanceof NudgeError || conversationId === undefined ? page : withMine(page, own.get(conversationId));
-    });
+    const own = await ownReactions(source.primary, userId, logs);
+    return pages.map((page, index) => (page instanceof NudgeError ? page : withMine(page, own[index] ?? new Map())));
   }
 
   /** A page without entries needs no rows; the head it names was asked for just now. */

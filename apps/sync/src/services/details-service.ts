@@ -2,6 +2,7 @@ import { NudgeError, type Router } from '@nudge/server-kit';
 import type { DetailStore, Pin, Receipt, ReceiptCounts } from '../store/detail-store.ts';
 import type { ConversationServers, Pair, PullStore } from '../store/pull-store.ts';
 import { isTombstone, masked, reactedOf, senderOf } from './entry-text.ts';
+import { ownReactions } from './own-reactions.ts';
 import type { Source } from './page-reader.ts';
 import { decodeReactionsCursor, encodeReactionsCursor } from './reactions-cursor.ts';
 import type { Confirmed, Standings } from './standings.ts';
@@ -108,8 +109,8 @@ export class DetailsService {
     const { conversationId, userId } = query;
     const { confirmed, primary, details } = await this.#admit(query);
     const pins = (await details.readPins(conversationId)).filter(({ seq }) => seq >= confirmed.start);
-    const seqs = pins.flatMap(({ seq, text }) => reactedOf([text], seq, text));
-    const own = seqs.length === 0 ? undefined : (await primary.readOwnReactions(userId, [{ conversationId, seqs }])).get(conversationId);
+    const reacted = pins.flatMap(({ seq, text }) => reactedOf([text], seq, text));
+    const [own] = await ownReactions(primary, userId, [{ conversationId, reacted }]);
     const items = pins.map((pin) => encodePin(pin, confirmed.start));
     return `{"items":[${items.join(',')}],"mine":${JSON.stringify(Object.fromEntries(own ?? []))}}`;
   }

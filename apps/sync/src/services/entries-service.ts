@@ -1,5 +1,6 @@
 import { type Clock, NudgeError, type Router } from '@nudge/server-kit';
 import type { PageRows } from '../store/pull-store.ts';
+import { namedReactions, ownReactions } from './own-reactions.ts';
 import { encodePage, type Page, withMine } from './page.ts';
 import type { PageReader, Reading, Source } from './page-reader.ts';
 import { cut, holds } from './run.ts';
@@ -51,10 +52,12 @@ export class EntriesService {
     this.#options = options;
   }
 
-  /** The page without waiting, if the tail has what was promised and nothing on it differs by viewer. */
+  /** The page without waiting, if the tail has what was promised and names the viewer's own reactions. */
   cached(query: EntriesQuery): Page | undefined {
     const page = this.#fromTail(query, floorOf(query, this.#options.ticks.now()));
-    return page === undefined || page.reacted.length > 0 ? undefined : page;
+    if (page === undefined || page.reacted.length === 0) return page;
+    const { own, unsure } = namedReactions(page.reacted, query.userId);
+    return unsure.length > 0 ? undefined : withMine(page, own);
   }
 
   /**
@@ -68,17 +71,13 @@ export class EntriesService {
     return within(this.#personal(query, floorOf(query, ticks.now()), signal), { clock, ms: waitMs, signal });
   }
 
-  /**
-   * The page with the viewer's own reactions. They are asked of the primary after the rows were read: an own reaction that is counted on
-   * the page must not be missing beside it, while one that is newer than the counts comes with its own entry.
-   */
   async #personal(query: EntriesQuery, floor: Floor, signal: AbortSignal): Promise<Page> {
     const page = await this.#read(query, floor, signal);
     if (page.reacted.length === 0) return page;
     const { conversationId, userId } = query;
     const { primary } = this.#options.router.route(conversationId).pool;
-    const own = await primary.readOwnReactions(userId, [{ conversationId, seqs: page.reacted }]);
-    return withMine(page, own.get(conversationId));
+    const [own] = await ownReactions(primary, userId, [{ conversationId, reacted: page.reacted }]);
+    return own === undefined ? page : withMine(page, own);
   }
 
   /** The page without asking anyone, if the tail reaches the floor, holds the page and knows the reader. */

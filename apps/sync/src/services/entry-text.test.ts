@@ -57,8 +57,11 @@ test('of what lies before the start only the seq is named', () => {
 });
 
 test('entries with reactions are found by their own member', () => {
-  const reacted = entry(8, 'message', `${sender},"reactions":[{"emoji": "x"}],"body":{}`);
+  const reacted = entry(8, 'message', `${sender},"reactions":[{"emoji": "x", "count": 1, "users": ["a"]}],"body":{}`);
   const written = entry(9, 'message', `${sender},"body":{"reactions": [], "text": "\\"reactions\\":["}`);
   const of = (texts: string[]) => reactedOf(texts, 7, texts.join(','));
-  expect([of([plain, reacted, written]), of([plain, written])]).toEqual([[8], []]);
+  expect([of([plain, reacted, written]), of([plain, written])]).toEqual([
+    [{ seq: 8, reactions: [{ emoji: 'x', count: 1, users: ['a'] }] }],
+    [],
+  ]);
 });

@@ -1,3 +1,5 @@
+import type { Reacted } from './own-reactions.ts';
+
 /**
  * Reading an entry's wire JSON without parsing it. Every text begins `{"seq":12,"type":"message",` and an acting one goes on with
  * `"target":5`. Members of ours have no space behind the colon and quotes in strings are escaped, so no body and no name that a user chose
@@ -55,10 +57,13 @@ export function masked(text: string, start: number): string {
   return JSON.stringify({ ...(JSON.parse(text) as object), replyTo: { seq } });
 }
 
-/** The seqs of those texts that carry reactions, where `texts[i]` is entry `first + i` and `joined` is all of them. */
-export function reactedOf(texts: readonly string[], first: number, joined: string): readonly number[] {
+/** Those entries that carry reactions, where `texts[i]` is entry `first + i` and `joined` is all of them. */
+export function reactedOf(texts: readonly string[], first: number, joined: string): readonly Reacted[] {
   if (!joined.includes(REACTIONS)) return NONE;
-  return texts.flatMap((text, i) => (text.includes(REACTIONS) ? [first + i] : []));
+  return texts.flatMap((text, i) => {
+    if (!text.includes(REACTIONS)) return [];
+    return [{ seq: first + i, reactions: (JSON.parse(text) as Pick<Reacted, 'reactions'>).reactions }];
+  });
 }
 
 /** Whether the entry has lost its content for good. */
@@ -76,7 +81,7 @@ interface Expiring {
   readonly redacted?: true;
 }
 
-const NONE: readonly number[] = [];
+const NONE: readonly Reacted[] = [];
 
 /** Where the digits of the target are; `undefined` for an entry without one, which a single character tells. */
 function targetOf(text: string): number | undefined {

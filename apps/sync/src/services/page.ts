@@ -1,5 +1,6 @@
 import type { OwnReactions } from '../store/pull-store.ts';
 import { masked, reactedOf } from './entry-text.ts';
+import type { Reacted } from './own-reactions.ts';
 
 /** A finished page: the answer of `listEntries`, whose tail is also the delta of that log in `POST /v1/sync`. */
 export interface Page {
@@ -12,8 +13,8 @@ export interface Page {
   /** Where the value of `"mine"` begins in `whole`. */
   readonly mineAt: number;
   readonly count: number;
-  /** Seqs of its entries with reactions. Where there are any, each viewer is told beside the shared page which are the own ones. */
-  readonly reacted: readonly number[];
+  /** Its entries with reactions. Where there are any, each viewer is told beside the shared page which are the own ones. */
+  readonly reacted: readonly Reacted[];
 }
 
 /**
@@ -51,8 +52,8 @@ export function encodePage({ epoch, first, texts, head, oldestSeq, more }: PageC
 }
 
 /** The page as one viewer gets it: never shared. */
-export function withMine(page: Page, own: OwnReactions | undefined): Page {
-  if (own === undefined) return page;
+export function withMine(page: Page, own: OwnReactions): Page {
+  if (own.size === 0) return page;
   const mine = Buffer.from(JSON.stringify(Object.fromEntries(own)));
   const whole = Buffer.concat([page.whole.subarray(0, page.mineAt), mine, page.whole.subarray(page.mineAt + NO_MINE_BYTES)]);
   return { ...page, whole, json: whole };

@@ -62,6 +62,26 @@ test('a control message drops the copies, and what was under way when it came is
   await control('other');
 });
 
+test('after a control message where the log begins is not known until the primary was asked again', async () => {
+  const { ticks, cache, sent, arrived, control } = setUp();
+  const tail = cache.track('c', state(3));
+  await turn();
+  tail?.absorbPage(rows(1, 3), 'ann', arrived(sent()));
+  const underWay = sent();
+  await control('c', 1);
+  expect([tail?.roster.knows('ann'), tail?.startFor('ann', 0)]).toEqual([true, undefined]);
+  tail?.absorbPage(rows(1, 3), 'ann', arrived(underWay));
+  expect(tail?.startFor('ann', 0)).toBeUndefined();
+  const { sentTick } = sent();
+  tail?.absorbStanding({ ...rows(1, 3), state: { ...state(3), oldestSeq: 2 } }, 'ann', {
+    sentTick,
+    arrivedTick: ticks.now(),
+    sentAt: 0,
+    primary: true,
+  });
+  expect(tail?.startFor('ann', 0)).toBe(2);
+});
+
 test('after an interruption of the bus nothing is kept that was read before', async () => {
   const { bus, cache, sent, arrived } = setUp();
   const tails = ['c', 'd'].map((id) => cache.track(id, state(3)));

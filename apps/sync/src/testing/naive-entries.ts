@@ -7,6 +7,9 @@ export type NaiveOp =
     }
   | { readonly type: 'reaction.added' | 'reaction.removed'; readonly target: number; readonly userId: string };
 
+/** Users that a reaction names; so few that the others are met often. */
+const NAMED_USERS = 1;
+
 interface State {
   readonly seq: number;
   readonly op: NaiveOp;
@@ -71,7 +74,8 @@ function render(state: State, states: readonly State[], now: number): string {
   const folded = stateSeq === undefined ? '' : `,"stateSeq":${stateSeq}`;
   if (isTombstone(state, now)) return `${opening}${expiresAt},"redacted":true${folded},"body":null}`;
   const quoted = 'replyTo' in op && op.replyTo !== undefined ? states[op.replyTo - 1] : undefined;
-  const reactions = users.size === 0 ? '' : `,"reactions":[{"emoji": "👍", "count": ${users.size}}]`;
+  const named = JSON.stringify([...users].slice(0, NAMED_USERS));
+  const reactions = users.size === 0 ? '' : `,"reactions":[{"emoji": "👍", "count": ${users.size}, "users": ${named}}]`;
   const text = body === null ? 'null' : `{"text": "${body}"}`;
   return `${opening}${replyTo(quoted, now)}${reactions}${pinned ? ',"pinned":true' : ''}${expiresAt}${folded},"body":${text}}`;
 }
