@@ -22,7 +22,7 @@ function input(conversationId: string, number: number, bodyBytes: number): Appen
   };
 }
 
-/** What the database alone takes: `append_entries` called with full batches, two in flight, against hot or spread conversations. Appends per second. */
+/** What the database alone takes: the append called with full batches, two in flight, against hot or spread conversations. Appends per second. */
 export async function rawAppendRate(options: {
   conversations: number;
   batch: number;

@@ -15,7 +15,7 @@ export const w7Append: Workload = async ({ quick, progress }) => {
   const total = quick ? 1_000 : 20_000;
   const spread = quick ? 100 : SPREAD;
   const rows: Row[] = [];
-  progress('raw append_entries');
+  progress('raw append');
   const raw = {
     hot: await rawAppendRate({ conversations: 1, batch: 50, batches: quick ? 20 : 400, bodyBytes: BODY_BYTES }),
     spread: await rawAppendRate({ conversations: spread, batch: 50, batches: quick ? 20 : 400, bodyBytes: BODY_BYTES }),
