@@ -60,11 +60,12 @@ begin
 end $$;
 
 -- One act. p_body: the new body of an edit, {"emoji"} of a reaction. p_extra of an edit: {"mentions"?, "ifStateSeq"?}; an edit without
--- mentions has none. p_max_emojis: distinct emojis on a message; p_max_pins: pins of a conversation; their values are these defaults.
+-- mentions has none. p_extra of a reaction and a pin: {"atMost"?}, the distinct emojis of a message, the pins of a conversation; 50 and 100
+-- when the caller names no bound.
 -- Not for use by itself: it writes no outbox row.
 create function append_message_act(
   p_conv uuid, p_actor text, p_cmid text, p_hash bytea, p_type text, p_target bigint, p_body jsonb, p_extra jsonb, p_mode text, p_now timestamptz,
-  p_max_emojis integer default 50, p_max_pins integer default 100, out status text, out seq bigint)
+  out status text, out seq bigint)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
@@ -112,7 +113,7 @@ begin
       into v_has;
     status := case
       when v_has = (p_type = 'reaction.added') then 'unchanged'
-      when p_type = 'reaction.added' and jsonb_array_length(t.reactions) >= p_max_emojis
+      when p_type = 'reaction.added' and jsonb_array_length(t.reactions) >= coalesce((p_extra ->> 'atMost')::integer, 50)
         and not jsonb_path_exists(t.reactions, '$[*] ? (@.emoji == $emoji)', jsonb_build_object('emoji', v_emoji)) then 'limit_reached'
       else 'ok' end;
     if status <> 'ok' then return; end if;
@@ -128,7 +129,7 @@ begin
   elsif p_type in ('message.pinned', 'message.unpinned') then
     status := case
       when (t.pinned_at is not null) = (p_type = 'message.pinned') then 'unchanged'
-      when p_type = 'message.pinned' and (select count(*) from pin where conversation_id = p_conv) >= p_max_pins then 'limit_reached'
+      when p_type = 'message.pinned' and (select count(*) from pin where conversation_id = p_conv) >= coalesce((p_extra ->> 'atMost')::integer, 100) then 'limit_reached'
       else 'ok' end;
     if status <> 'ok' then return; end if;
     if p_type = 'message.pinned' then

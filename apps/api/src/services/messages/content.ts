@@ -55,13 +55,15 @@ export function extraText(fields: {
   readonly mentions?: readonly string[] | null | undefined;
   readonly expiresIn?: number | null | undefined;
   readonly ifStateSeq?: number | null | undefined;
+  readonly atMost?: number;
 }): string | null {
-  const { replyTo, mentions, expiresIn, ifStateSeq } = fields;
+  const { replyTo, mentions, expiresIn, ifStateSeq, atMost } = fields;
   const extra = {
     ...(replyTo === undefined || replyTo === null ? {} : { replyTo }),
     ...(mentions === undefined || mentions === null || mentions.length === 0 ? {} : { mentions: [...new Set(mentions)] }),
     ...(expiresIn === undefined || expiresIn === null ? {} : { expiresInSeconds: expiresIn }),
     ...(ifStateSeq === undefined || ifStateSeq === null ? {} : { ifStateSeq }),
+    ...(atMost === undefined ? {} : { atMost }),
   };
   const text = JSON.stringify(extra);
   return text === '{}' ? null : text;

@@ -18,7 +18,7 @@ export interface Edit {
 export interface MessageChangesOptions {
   readonly appender: Appender;
   readonly secrets: ContentSecrets;
-  readonly limits: Pick<Limits, 'messageBodyBytes'>;
+  readonly limits: Pick<Limits, 'messageBodyBytes' | 'reactionsPerMessage' | 'pinsPerConversation'>;
   readonly clock: Clock;
 }
 
@@ -51,11 +51,13 @@ export class MessageChanges {
 
   /** `emoji` in its one spelling. */
   react(actor: Actor, seq: number, emoji: string, present: boolean): Promise<Change> {
-    return this.#act(actor, present ? 'reaction.added' : 'reaction.removed', seq, { body: JSON.stringify({ emoji }) });
+    const extra = present ? extraText({ atMost: this.#options.limits.reactionsPerMessage }) : null;
+    return this.#act(actor, present ? 'reaction.added' : 'reaction.removed', seq, { body: JSON.stringify({ emoji }), extra });
   }
 
   pin(actor: Actor, seq: number, pinned: boolean): Promise<Change> {
-    return this.#act(actor, pinned ? 'message.pinned' : 'message.unpinned', seq);
+    const extra = pinned ? extraText({ atMost: this.#options.limits.pinsPerConversation }) : null;
+    return this.#act(actor, pinned ? 'message.pinned' : 'message.unpinned', seq, { extra });
   }
 
   async #act(
