@@ -1,5 +1,5 @@
 import { type Config, ConfigError, type Environment, readConfig } from '@nudge/server-kit';
-import type { Heartbeat, Network } from '@nudge/types';
+import { defaultHeartbeats, type Heartbeats } from '@nudge/types';
 import { type FailpointName, failpointNames } from './services/failpoints.ts';
 import { defaultJobs, type JobsConfig } from './services/jobs/jobs.ts';
 import { defaultPace, type PaceOptions } from './services/publisher/pace.ts';
@@ -17,7 +17,7 @@ export interface ApiConfig {
   /** Where gateways and the pull side can be reached. */
   readonly gatewayUrls: readonly string[];
   readonly syncUrl: string;
-  readonly heartbeats: Readonly<Record<Network, Heartbeat>>;
+  readonly heartbeats: Heartbeats;
   /** How long a device may keep the answer of the dispatcher, seconds. */
   readonly gatewaysTtlSeconds: number;
   /** Inputs in one call of the append or the read function. */
@@ -34,18 +34,13 @@ export interface ApiConfig {
 }
 
 const defaultSweeper: SweeperConfig = { intervalMs: 1_000, ageMs: 5_000, rowTimeoutMs: 20_000 };
-const probe = { intervalMs: 25_000, timeoutMs: 20_000 };
 
 /** The defaults, all of one process at `publicUrl`. */
 export function apiConfig(publicUrl: string, overrides: Partial<ApiConfig> = {}): ApiConfig {
   return {
     gatewayUrls: [publicUrl],
     syncUrl: publicUrl,
-    heartbeats: {
-      wifi: { profile: 'wifi', ...probe },
-      mobile: { profile: 'mobile', ...probe },
-      background: { profile: 'background', ...probe },
-    },
+    heartbeats: defaultHeartbeats,
     gatewaysTtlSeconds: 300,
     maxBatch: 64,
     cachedMembers: 500_000,
@@ -73,7 +68,7 @@ export function readApiConfig(env: Environment = process.env): ApiProcessConfig 
   const config = readConfig(env);
   const { databaseUrl } = config;
   if (databaseUrl === undefined) throw new ConfigError('DATABASE_URL', 'is required: the primary database');
-  const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`;
+  const publicUrl = config.publicUrl ?? `${config.tls === undefined ? 'http' : 'https'}://${config.host}:${config.port}`;
   const gatewayUrls = (env.GATEWAY_URLS ?? '')
     .split(',')
     .map((url) => url.trim())
@@ -83,6 +78,7 @@ export function readApiConfig(env: Environment = process.env): ApiProcessConfig 
     api: apiConfig(publicUrl, {
       ...(gatewayUrls.length === 0 ? {} : { gatewayUrls: gatewayUrls.map((url) => checkedUrl('GATEWAY_URLS', url)) }),
       ...(env.SYNC_URL ? { syncUrl: checkedUrl('SYNC_URL', env.SYNC_URL) } : {}),
+      heartbeats: config.heartbeats,
       sweeper: readSweeperConfig(env),
     }),
     failpoint: readFailpoint(env),

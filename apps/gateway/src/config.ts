@@ -1,13 +1,14 @@
 import { hostname } from 'node:os';
 import { type Config, ConfigError, type Environment, readConfig } from '@nudge/server-kit';
-import type { Heartbeat } from '@nudge/types';
+import { defaultHeartbeats, type Heartbeats } from '@nudge/types';
 import { defaultGap, type GapOptions } from './services/gap.ts';
 
 /** What can be set of a gateway beyond the limits. Times in ms. */
 export interface GatewayConfig {
   /** Name of this process among gateways; new with every start, so that a resume is never offered by the wrong one. */
   readonly gatewayId: string;
-  readonly heartbeat: Heartbeat;
+  /** How connections are probed, by the network they name. */
+  readonly heartbeats: Heartbeats;
   /** How long a client may take to send its CONNECT after the upgrade. */
   readonly connectTimeoutMs: number;
   /** How long a session without a connection is kept. */
@@ -36,7 +37,7 @@ export interface GatewayConfig {
 export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
     gatewayId: `${hostname()}-${process.pid}-${Date.now().toString(36)}`,
-    heartbeat: { profile: 'wifi', intervalMs: 25_000, timeoutMs: 20_000 },
+    heartbeats: defaultHeartbeats,
     connectTimeoutMs: 10_000,
     resumeMs: 120_000,
     resumableSessions: 20_000,
@@ -65,5 +66,5 @@ export interface GatewayProcessConfig {
 export function readGatewayConfig(env: Environment = process.env): GatewayProcessConfig {
   const config = readConfig(env);
   if (config.databaseUrl === undefined) throw new ConfigError('DATABASE_URL', 'is required: memberships are read from the primary');
-  return { process: config, databaseUrl: config.databaseUrl, gateway: {} };
+  return { process: config, databaseUrl: config.databaseUrl, gateway: { heartbeats: config.heartbeats } };
 }

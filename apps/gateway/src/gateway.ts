@@ -119,7 +119,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     limits,
     counts,
     origins,
-    heartbeat: config.heartbeat,
+    heartbeats: config.heartbeats,
     gatewayId,
     connectTimeoutMs: config.connectTimeoutMs,
   });

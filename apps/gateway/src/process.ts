@@ -30,7 +30,7 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
   opened.use(gateway);
   gateway.attach(host.server);
   await gateway.start();
-  const { url } = await host.start();
-  log.info({ url, gatewayId: gateway.gatewayId }, 'listening');
+  const { url, opsUrl } = await host.start();
+  log.info({ url, opsUrl, gatewayId: gateway.gatewayId }, 'listening');
   return opened.move();
 }

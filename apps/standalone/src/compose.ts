@@ -24,6 +24,8 @@ export interface ServerOptions {
 /** The running composition. Disposing drains it: sockets are told to move, requests in flight are answered, keys published. */
 export interface Server extends AsyncDisposable {
   readonly url: string;
+  /** The operations port. */
+  readonly opsUrl: string;
   readonly directory: AppDirectory;
   readonly bus: Bus;
 }
@@ -34,6 +36,7 @@ const CONNECTIONS = 10;
 /** api, sync and gateway in one process on one port, with everything between them in memory. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { config, connectionString, log, clock = systemClock } = options;
+  const { heartbeats } = config;
   await using stack = new AsyncDisposableStack();
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection failed');
   const pool = (name: string) => {
@@ -63,15 +66,15 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 
   // The dispatcher names this server's address, so a free port is chosen before anything is built on it.
   const port = config.port === 0 ? await findFreePort() : config.port;
-  const publicUrl = config.publicUrl ?? `http://${config.host}:${port}`;
+  const publicUrl = config.publicUrl ?? `${config.tls === undefined ? 'http' : 'https'}://${config.host}:${port}`;
   const failpoints = options.failpoint === undefined ? noFailpoints : killAt(options.failpoint);
   const sync = stack.use(
     createSync({ ...platform, config: syncConfig(options.sync), stores: createSyncStores({ primary: reads, replicas }) }),
   );
-  const apiSettings = apiConfig(publicUrl, options.api);
+  const apiSettings = apiConfig(publicUrl, { heartbeats, ...options.api });
   const jobs = new PgBossJobs({ connectionString, clock, log, pollMs: apiSettings.jobs.pollMs });
   const api = stack.use(createApi({ ...platform, config: apiSettings, stores: createApiStores(writes), jobs, failpoints }));
-  const gateway = createGateway({ ...platform, config: options.gateway ?? {}, membership: createMembershipStore(reads) });
+  const gateway = createGateway({ ...platform, config: { heartbeats, ...options.gateway }, membership: createMembershipStore(reads) });
   const host = stack.use(
     platform.host({
       hot: [...api.hot, ...sync.hot],
@@ -85,8 +88,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   stack.use(gateway);
   gateway.attach(host.server);
   await Promise.all([api.start(), sync.start(), gateway.start()]);
-  const { url } = await host.start();
+  const { url, opsUrl } = await host.start();
   const running = stack.move();
   const { directory, bus } = platform;
-  return { url, directory, bus, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
+  return { url, opsUrl, directory, bus, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }

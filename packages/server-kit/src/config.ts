@@ -1,5 +1,9 @@
-import { defaultLimits, type LimitName, type Limits, limitVariable } from '@nudge/types';
+import { defaultHeartbeats, defaultLimits, type Heartbeats, type LimitName, type Limits, limitVariable } from '@nudge/types';
+import { parseProxy } from './http/client-address.ts';
 import { type LogLevel, logLevels } from './log.ts';
+import { isLoopback } from './ops/ops-access.ts';
+import type { OpsAddress } from './ops/ops-server.ts';
+import type { TlsFiles } from './tls/tls-pair.ts';
 
 /** The environment as it is, e.g. `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -22,12 +26,18 @@ export interface Config {
   readonly redisUrl: string | undefined;
   /** `ALLOWED_ORIGINS`, separated by commas, each `scheme://host[:port]`. */
   readonly allowedOrigins: readonly string[];
-  /** `TRUST_PROXY`: how many proxies in front add to X-Forwarded-For. */
-  readonly trustProxy: number;
+  /** `TRUST_PROXY`: addresses, ranges (CIDR) or `loopback`, separated by commas: the proxies whose X-Forwarded-For is believed. */
+  readonly trustProxy: readonly string[];
+  /** `TLS_CERT` and `TLS_KEY`: with them the public port speaks TLS only. */
+  readonly tls: TlsFiles | undefined;
+  /** `OPS_PORT` (0 = any free one), `OPS_HOST`, `OPS_TOKEN`: the operations port. */
+  readonly ops: OpsAddress;
   /** `LOG_LEVEL`. */
   readonly logLevel: LogLevel;
   /** `LOG_FORMAT`. */
   readonly logFormat: 'json' | 'pretty';
+  /** `HEARTBEAT_<WIFI|MOBILE|BACKGROUND>_MS`, how often each is probed, and `HEARTBEAT_TIMEOUT_MS` of them all: what gateways do and the dispatcher says. */
+  readonly heartbeats: Heartbeats;
   /** `LIMIT_<NAME>`. */
   readonly limits: Limits;
 }
@@ -51,20 +61,45 @@ export function readConfig(env: Environment): Config {
   if (databaseReplicaUrls.length > 0 && databaseUrl === undefined) {
     throw new ConfigError('DATABASE_URL', 'is required when DATABASE_REPLICA_URLS is set: the primary of those replicas');
   }
+  const tls = readTlsFiles(env);
+  const publicUrl = url(env, 'PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, '');
+  if (tls !== undefined && publicUrl?.startsWith('http:'))
+    throw new ConfigError('PUBLIC_URL', 'takes an https:// URL when TLS_CERT is set');
   return {
     port: integer(env, 'PORT', 8080, 0, 65_535),
     host: text(env, 'HOST') ?? '127.0.0.1',
     dataDir: text(env, 'DATA_DIR') ?? '.data',
-    publicUrl: url(env, 'PUBLIC_URL', ['http:', 'https:'])?.replace(/\/+$/, ''),
+    publicUrl,
     databaseUrl,
     databaseReplicaUrls,
     redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
     allowedOrigins: list(env, 'ALLOWED_ORIGINS').map((origin) => checkOrigin(origin)),
-    trustProxy: integer(env, 'TRUST_PROXY', 0, 0, 10),
+    trustProxy: list(env, 'TRUST_PROXY').map((proxy) => checkProxy(proxy)),
+    tls,
+    ops: readOps(env),
     logLevel: oneOf(env, 'LOG_LEVEL', logLevels, 'info'),
     logFormat: oneOf(env, 'LOG_FORMAT', ['json', 'pretty'], 'json'),
+    heartbeats: readHeartbeats(env),
     limits: readLimits(env),
   };
+}
+
+function readTlsFiles(env: Environment): TlsFiles | undefined {
+  const cert = text(env, 'TLS_CERT');
+  const key = text(env, 'TLS_KEY');
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined) throw new ConfigError('TLS_CERT', 'is required when TLS_KEY is set: the certificate chain in PEM');
+  if (key === undefined) throw new ConfigError('TLS_KEY', 'is required when TLS_CERT is set: its private key in PEM');
+  return { cert, key };
+}
+
+function readOps(env: Environment): OpsAddress {
+  const host = text(env, 'OPS_HOST') ?? '127.0.0.1';
+  const token = text(env, 'OPS_TOKEN');
+  if (token !== undefined && !/^[\x21-\x7e]{16,512}$/.test(token))
+    throw new ConfigError('OPS_TOKEN', 'takes 16 to 512 visible ASCII characters without spaces');
+  if (token === undefined && !isLoopback(host)) throw new ConfigError('OPS_TOKEN', 'is required when OPS_HOST is not loopback');
+  return { port: integer(env, 'OPS_PORT', 0, 0, 65_535), host, token };
 }
 
 /** The bounds in force: the defaults with what `LIMIT_<NAME>` overrides. A variable that names no bound is refused. */
@@ -78,6 +113,18 @@ export function readLimits(env: Environment): Limits {
     limits[name] = integer(env, variable, defaultLimits[name], 1, Number.MAX_SAFE_INTEGER);
   }
   return limits;
+}
+
+function readHeartbeats(env: Environment): Heartbeats {
+  const probe = <Name extends keyof Heartbeats>(profile: Name) => {
+    const { intervalMs, timeoutMs } = defaultHeartbeats[profile];
+    return {
+      profile,
+      intervalMs: integer(env, `HEARTBEAT_${profile.toUpperCase()}_MS`, intervalMs, 1_000, 3_600_000),
+      timeoutMs: integer(env, 'HEARTBEAT_TIMEOUT_MS', timeoutMs, 1_000, 600_000),
+    };
+  };
+  return { wifi: probe('wifi'), mobile: probe('mobile'), background: probe('background') };
 }
 
 /** An empty variable is an absent one. */
@@ -127,6 +174,13 @@ function checkOrigin(value: string): string {
     throw new ConfigError('ALLOWED_ORIGINS', 'takes origins separated by commas, each scheme://host[:port] without a path');
   }
   return origin;
+}
+
+function checkProxy(value: string): string {
+  if (parseProxy(value) === undefined) {
+    throw new ConfigError('TRUST_PROXY', 'takes addresses of proxies separated by commas: 10.0.0.7, 10.0.0.0/8, 2001:db8::/32 or loopback');
+  }
+  return value;
 }
 
 function nearest(word: string, candidates: readonly string[]): string {

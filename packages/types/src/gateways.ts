@@ -10,6 +10,22 @@ export const heartbeatSchema = z
   .meta({ id: 'Heartbeat' });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;
 
+/** How connections are probed, by the network they named. */
+export type Heartbeats = { readonly [Name in Network]: Heartbeat };
+
+/** The profile of a connection that names none. */
+export const DEFAULT_NETWORK: Network = 'wifi';
+
+/**
+ * The profiles unless configured otherwise. A mobile network drops a silent mapping after some minutes, and each ping wakes its radio; in the
+ * background the system's own push channel is what wakes the device, so only the session is to be kept.
+ */
+export const defaultHeartbeats: Heartbeats = {
+  wifi: { profile: 'wifi', intervalMs: 75_000, timeoutMs: 20_000 },
+  mobile: { profile: 'mobile', intervalMs: 240_000, timeoutMs: 20_000 },
+  background: { profile: 'background', intervalMs: 420_000, timeoutMs: 20_000 },
+};
+
 /** Where to connect and where to pull, best first; valid for `ttlSeconds`. */
 export const gatewaysSchema = z
   .strictObject({

@@ -90,7 +90,7 @@ describe('for clients and people', () => {
     expect(answer.body).toEqual({
       gateways: [{ url: 'http://chat.example', zone: 'default' }],
       sync: 'http://chat.example',
-      heartbeat: { profile: 'mobile', intervalMs: 25_000, timeoutMs: 20_000 },
+      heartbeat: { profile: 'mobile', intervalMs: 240_000, timeoutMs: 20_000 },
       ttlSeconds: 300,
     });
   });

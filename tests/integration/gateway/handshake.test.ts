@@ -64,7 +64,7 @@ describe('handshake', () => {
       gatewayId: server.gateway.gatewayId,
       resumed: false,
       epoch: 1,
-      heartbeat: { profile: 'wifi', intervalMs: 25_000, timeoutMs: 20_000 },
+      heartbeat: { profile: 'mobile', intervalMs: 240_000, timeoutMs: 20_000 },
       serverTime: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     });
   });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { defaultHeartbeats } from '@nudge/types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Device, Refused } from './support/device.ts';
@@ -34,7 +35,9 @@ describe('resume', () => {
   });
 
   it('does not bring what the client is known to have', async () => {
-    await using beating = await startGatewayServer(world, { config: { heartbeat: { profile: 'wifi', intervalMs: 60, timeoutMs: 2_000 } } });
+    await using beating = await startGatewayServer(world, {
+      config: { heartbeats: { ...defaultHeartbeats, wifi: { profile: 'wifi', intervalMs: 60, timeoutMs: 2_000 } } },
+    });
     const first = await beating.connect('ann');
     await beating.publishToUser('ann', { kind: 'key', log: 'c/known', seq: 3 });
     await waitFor('the key', () => first.heard('c/known') === 3);

@@ -27,6 +27,7 @@ it('engine.io, socket.io and ws have what the gateway uses beyond their types', 
   await once(client, 'open');
   const conn = await arrived;
   expect(conn.readyState).toBe('open');
+  expect(conn.server).toBe(engine);
   expect(conn.request).toBeTypeOf('object');
   expect(conn.writeBuffer).toEqual([]);
   expect(conn.transport.writable).toBeTypeOf('boolean');

@@ -8,6 +8,8 @@ import type { Peer } from './peer.ts';
  */
 export interface EngineConnection {
   readyState: 'opening' | 'open' | 'closing' | 'closed';
+  /** The engine that holds it: the one of its heartbeat profile. */
+  readonly server: unknown;
   /** The upgrade request: some kilobytes per socket that nobody needs any more. */
   request: unknown;
   /** Packets that wait for the transport. */

@@ -1,7 +1,15 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, type Logger, NudgeError, type OriginPolicy, toNudgeError } from '@nudge/server-kit';
-import { type HandshakeRefusal, type Heartbeat, type Limits, SOCKET_PATH } from '@nudge/types';
+import {
+  DEFAULT_NETWORK,
+  type HandshakeRefusal,
+  type Heartbeat,
+  type Heartbeats,
+  type Limits,
+  type Network,
+  SOCKET_PATH,
+} from '@nudge/types';
 import { Server as Engine } from 'engine.io';
 import { Server, type Socket } from 'socket.io';
 import { type ServerOptions, WebSocketServer } from 'ws';
@@ -22,7 +30,7 @@ export interface SocketServerOptions {
   readonly limits: Limits;
   readonly counts: GatewayCounts;
   readonly origins: OriginPolicy;
-  readonly heartbeat: Heartbeat;
+  readonly heartbeats: Heartbeats;
   readonly gatewayId: string;
   /** How long a client may take to send its CONNECT. */
   readonly connectTimeoutMs: number;
@@ -46,7 +54,9 @@ export class SocketServer {
   readonly relay: Relay;
   readonly #options: SocketServerOptions;
   readonly #io: Server;
-  readonly #engine: Engine;
+  /** One per heartbeat profile: engine.io takes its intervals per server. */
+  readonly #engines: { readonly [Name in Network]: Engine };
+  readonly #heartbeats = new Map<unknown, Heartbeat>();
   readonly #closer: Closer;
   readonly #servers = new Set<HttpServer>();
   readonly #onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head);
@@ -56,16 +66,6 @@ export class SocketServer {
   constructor(options: SocketServerOptions) {
     this.#options = options;
     this.#closer = new Closer(options.clock);
-    this.#engine = new Engine({
-      transports: ['websocket'],
-      allowUpgrades: false,
-      perMessageDeflate: false,
-      httpCompression: false,
-      maxHttpBufferSize: options.limits.socketFrameBytes,
-      pingInterval: options.heartbeat.intervalMs,
-      pingTimeout: options.heartbeat.timeoutMs,
-      wsEngine: HardenedWebSocketServer,
-    });
     this.#io = new Server({
       path: SOCKET_PATH,
       serveClient: false,
@@ -75,9 +75,8 @@ export class SocketServer {
         Decoder: decoderFor(() => this.#takeArriving(), options.limits.jsonDepth),
       },
     });
-    // Before socket.io hears of the connection: its decoder is made for the peer announced here.
-    this.#engine.on('connection', (conn: unknown) => this.#arrived(connectionOf(conn)));
-    this.#io.bind(this.#engine);
+    const { wifi, mobile, background } = options.heartbeats;
+    this.#engines = { wifi: this.#engineFor(wifi), mobile: this.#engineFor(mobile), background: this.#engineFor(background) };
     this.#io.use((socket, next) => void this.#handshake(socket, next));
     this.#io.on('connection', (socket) => this.#connected(socket));
     this.relay = {
@@ -92,7 +91,9 @@ export class SocketServer {
 
   /** Connections open, those without a session included. */
   get size(): number {
-    return this.#engine.clientsCount;
+    let size = 0;
+    for (const engine of Object.values(this.#engines)) size += engine.clientsCount;
+    return size;
   }
 
   /** Says what the sockets bring their events to; once, before the first request. */
@@ -109,26 +110,47 @@ export class SocketServer {
   async stop(): Promise<void> {
     for (const server of this.#servers) server.off('upgrade', this.#onUpgrade);
     await this.#io.close();
+    // socket.io closes only the engine it was bound to last.
+    for (const engine of Object.values(this.#engines)) engine.close();
     this.#closer.stop();
+  }
+
+  /** Never attached to a server: that would answer other upgrades too, each with a timer of its own. */
+  #engineFor(heartbeat: Heartbeat): Engine {
+    const engine = new Engine({
+      transports: ['websocket'],
+      allowUpgrades: false,
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize: this.#options.limits.socketFrameBytes,
+      pingInterval: heartbeat.intervalMs,
+      pingTimeout: heartbeat.timeoutMs,
+      wsEngine: HardenedWebSocketServer,
+    });
+    this.#heartbeats.set(engine, heartbeat);
+    // Before socket.io hears of the connection: its decoder is made for the peer announced here.
+    engine.on('connection', (conn: unknown) => this.#arrived(connectionOf(conn)));
+    this.#io.bind(engine);
+    return engine;
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const app = this.#app;
-    const error =
+    const judged =
       app === undefined
         ? new NudgeError('overloaded', { retryAfterMs: 1_000 })
         : judgeUpgrade(request, {
             origins: this.#options.origins,
             refuse: () => app.admission.refuseUpgrade(this.size),
           });
-    if (error !== undefined) {
-      this.#options.counts.countRefused(`http_${error.status}`);
-      refuseUpgrade(socket, error);
+    if (typeof judged !== 'string') {
+      this.#options.counts.countRefused(`http_${judged.status}`);
+      refuseUpgrade(socket, judged);
       return;
     }
     // The answer to the upgrade and engine.io's first packet leave as one: a write costs more than what it carries.
     socket.cork();
-    this.#engine.handleUpgrade(request as Parameters<Engine['handleUpgrade']>[0], socket, head);
+    this.#engines[judged].handleUpgrade(request as Parameters<Engine['handleUpgrade']>[0], socket, head);
   }
 
   #arrived(conn: EngineConnection): void {
@@ -193,8 +215,8 @@ export class SocketServer {
   }
 
   #connected(socket: Socket): void {
-    const { gatewayId, heartbeat, clock, counts } = this.#options;
-    const peer = connectionOf(socket.conn).peer;
+    const { gatewayId, heartbeats, clock, counts } = this.#options;
+    const { peer, server } = connectionOf(socket.conn);
     const app = this.#app;
     const admitted = peer?.admitted;
     if (peer === undefined || app === undefined || admitted === undefined) {
@@ -211,6 +233,7 @@ export class SocketServer {
       peer.disconnect('overloaded', 1_000);
       return;
     }
+    const heartbeat = this.#heartbeats.get(server) ?? heartbeats[DEFAULT_NETWORK];
     counts.welcomed++;
     if (resumed) counts.resumed++;
     peer.welcome({ sessionId: session.id, gatewayId, resumed, epoch, heartbeat, serverTime: new Date(clock.now()).toISOString() });

@@ -13,10 +13,10 @@ describe('upgrade', () => {
     'refuses with 503 and a delay while %s, but only what could have been let in',
     async (refusal) => {
       const refuse = () => refusal;
-      expect(judgeUpgrade(request('/elsewhere'), { origins, refuse })?.code).toBe('not_found');
+      expect(judgeUpgrade(request('/elsewhere'), { origins, refuse })).toMatchObject({ code: 'not_found' });
       const error = judgeUpgrade(request(good), { origins, refuse });
       expect(error).toMatchObject({ code: refusal, status: 503 });
-      if (error === undefined) return;
+      if (typeof error === 'string') return;
       const socket = new PassThrough();
       refuseUpgrade(socket, error);
       const answer = (await socket.setEncoding('utf8').toArray()).join('');
@@ -26,7 +26,11 @@ describe('upgrade', () => {
     },
   );
 
-  it('lets in what is in order', () => {
-    expect(judgeUpgrade(request(good), { origins, refuse: () => undefined })).toBeUndefined();
+  it('lets in what is in order, with the heartbeat profile it names', () => {
+    const judge = (url: string) => judgeUpgrade(request(url), { origins, refuse: () => undefined });
+    expect(judge(good)).toBe('wifi');
+    expect(judge(`${good}&hb=background`)).toBe('background');
+    expect(judge(`${good}&hb=satellite`)).toMatchObject({ code: 'invalid_request', status: 400 });
+    expect(judge(`${good}&hb=`)).toMatchObject({ code: 'invalid_request' });
   });
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { NudgeError, type OriginPolicy, toProblem } from '@nudge/server-kit';
-import { networkSchema, SOCKET_PATH } from '@nudge/types';
+import { DEFAULT_NETWORK, type Network, networkSchema, SOCKET_PATH } from '@nudge/types';
 import type { HardRefusal } from '../services/admission.ts';
 
 export interface UpgradePolicy {
@@ -11,8 +11,8 @@ export interface UpgradePolicy {
   readonly refuse: () => HardRefusal | undefined;
 }
 
-/** Why the request may not become a socket. Asked before the upgrade, when a refusal costs nothing but an HTTP answer. */
-export function judgeUpgrade(request: IncomingMessage, policy: UpgradePolicy): NudgeError | undefined {
+/** The heartbeat profile of the socket to be, or why there may be none. Asked before the upgrade, when a refusal costs nothing but an HTTP answer. */
+export function judgeUpgrade(request: IncomingMessage, policy: UpgradePolicy): Network | NudgeError {
   const target = request.url ?? '';
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
@@ -27,8 +27,8 @@ export function judgeUpgrade(request: IncomingMessage, policy: UpgradePolicy): N
       detail: 'engine.io protocol 4 over the transport websocket only: EIO=4&transport=websocket',
     });
   }
-  const profile = query.get('hb');
-  if (profile !== null && !networkSchema.safeParse(profile).success) {
+  const profile = networkSchema.safeParse(query.get('hb') ?? DEFAULT_NETWORK);
+  if (!profile.success) {
     return new NudgeError('invalid_request', {
       detail: `hb must be one of ${networkSchema.options.join(', ')}`,
     });
@@ -36,7 +36,7 @@ export function judgeUpgrade(request: IncomingMessage, policy: UpgradePolicy): N
   const { origin, host } = request.headers;
   if (!policy.origins.allows(origin, host)) return new NudgeError('origin_forbidden');
   const refusal = policy.refuse();
-  return refusal === undefined ? undefined : new NudgeError(refusal, { retryAfterMs: 1_000 + Math.random() * 2_000 });
+  return refusal === undefined ? profile.data : new NudgeError(refusal, { retryAfterMs: 1_000 + Math.random() * 2_000 });
 }
 
 /** Answers an upgrade request over HTTP and closes. */

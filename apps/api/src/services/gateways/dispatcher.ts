@@ -1,11 +1,11 @@
-import type { Gateways, Heartbeat, Network } from '@nudge/types';
+import type { Gateways, Heartbeats, Network } from '@nudge/types';
 
 export interface DispatcherOptions {
   /** Where gateways can be reached, best first. */
   readonly gatewayUrls: readonly string[];
   /** Base address of the pull side. */
   readonly syncUrl: string;
-  readonly heartbeats: Readonly<Record<Network, Heartbeat>>;
+  readonly heartbeats: Heartbeats;
   /** How long an answer may be kept, seconds. */
   readonly ttlSeconds: number;
 }
