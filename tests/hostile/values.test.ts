@@ -13,7 +13,7 @@ const withQuery = routes.filter(([, route]) => route.query !== undefined);
 const withParams = routes.filter(([, route]) => route.params !== undefined);
 
 async function send(name: RouteName, route: Route, init: { readonly path?: string; readonly body?: string }): Promise<string> {
-  const path = init.path ?? pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+  const path = init.path ?? pathOf(route, { params: arena.params });
   const response = await fetch(arena.world.system.url + path, {
     method: route.method,
     headers: {
@@ -80,11 +80,11 @@ describe('a query with one wrong value', () => {
   it.each(withQuery)('is refused by %s', async (name, route) => {
     if (route.query === undefined) throw new Error('no query');
     const fields = fieldsOf(route.query);
-    const base = pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+    const base = pathOf(route, { params: arena.params });
     const cases = [
       ...fields.flatMap(({ name: field, type }) => (type === 'integer' ? numbers : texts).map((value) => `${field}=${value}`)),
       ...fields.flatMap(({ name: field }) => [`${field}=1&${field}=1`, `${field}[]=1`, `${field}[x]=1`, `${field}.x=1`]),
-      ...['__proto__=1', '__proto__[x]=1', 'constructor=1', 'toString=1', 'nobody=1', '=1', 'seq=1', '%00=1', '%zz=1', 'limit', 'a&b&c'],
+      ...['__proto__=1', '__proto__[x]=1', 'constructor=1', 'toString=1', 'nobody=1', '=1', 'senderId=1', '%00=1', '%zz=1', 'limit', 'a&b&c'],
       ...fields.filter(({ name: field }) => field === 'limit').flatMap(() => ['limit=1000000000', 'limit=0', 'limit=201']),
     ];
     await arena.unharmed(async () => {
@@ -118,12 +118,13 @@ describe('a path with one wrong value', () => {
   ];
 
   it.each(withParams)('is refused by %s', async (name, route) => {
-    const params: Record<string, string> = { conversationId: arena.names.conversationId, userId: arena.names.userId };
+    const { params } = arena;
     const body = route.body === undefined ? undefined : toJsonText(sampleOf(route.body, arena.names));
     const cases = [...route.path.matchAll(/\{(\w+)\}/g)].flatMap(([, param = '']) =>
-      // Hyphens and zeros make up a user id, too.
+      // Hyphens and zeros make up a user id, too, and a waving hand is an emoji.
       segments
-        .filter((segment) => param === 'conversationId' || !/^[0-9-]+$/.test(segment))
+        .filter((segment) => param === 'conversationId' || param === 'seq' || !/^[0-9-]+$/.test(segment))
+        .filter((segment) => param !== 'emoji' || segment !== '%F0%9F%91%8B')
         .map((segment) => pathOf(route, { params: { ...params, [param]: 'PLACE' } }).replace('PLACE', segment)),
     );
     await arena.unharmed(async () => {
@@ -150,7 +151,7 @@ describe('the routes', () => {
   it('take no query or body where they name none', async () => {
     await arena.unharmed(async () => {
       for (const [name, route] of routes) {
-        const path = pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+        const path = pathOf(route, { params: arena.params });
         const body = route.body === undefined ? undefined : toJsonText(sampleOf(route.body, arena.names));
         if (route.query === undefined) {
           for (const query of ['nobody=1', '__proto__=1', 'limit=1', '%zz']) {

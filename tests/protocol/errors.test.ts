@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRoutes, defaultLimits, errorRegistry, type Route, type RouteName } from '@nudge/types';
 import { describe, expect, it } from 'vitest';
-import { checkProblem, pathOf } from './support/http.ts';
+import { checkProblem, pathOf, sampleParams } from './support/http.ts';
 import { range, useWorld } from './support/world.ts';
 
 const world = useWorld({ env: { LIMIT_MARKS_PER_10_SECONDS: '5' } });
@@ -29,8 +29,7 @@ describe('PROTOCOL.md', () => {
 
 describe('a failing request', () => {
   it.each(routes)('to %s without a credential is a problem document', async (_, route) => {
-    const params = { conversationId: '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e', userId: 'ann' };
-    const { problem } = await problemOf(pathOf(route, { params }), { method: route.method });
+    const { problem } = await problemOf(pathOf(route, { params: sampleParams }), { method: route.method });
     expect(problem.code).toBe('token_missing');
   });
 
@@ -54,10 +53,13 @@ describe('a failing request', () => {
 
   it('with a method the path does not have is 405 and says which it has', async () => {
     for (const [, route] of routes) {
-      const path = pathOf(route, { params: { conversationId: '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e', userId: 'ann' } });
-      const { problem, headers } = await problemOf(path, { method: 'PATCH' });
-      expect(problem.code, path).toBe('method_not_allowed');
-      expect(headers.get('allow'), path).toContain(route.method);
+      const path = pathOf(route, { params: sampleParams });
+      const methods = routes.filter(([, other]) => other.path === route.path).map(([, { method }]) => method as string);
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter((one) => !methods.includes(one))) {
+        const { problem, headers } = await problemOf(path, { method });
+        expect(problem.code, `${method} ${path}`).toBe('method_not_allowed');
+        for (const known of methods) expect(headers.get('allow'), path).toContain(known);
+      }
     }
   });
 

@@ -20,6 +20,9 @@ const secret = 'first tenant only';
 
 let first: Tenant;
 let second: Tenant;
+/** A message that waits and a notice, both of the first app's alice. */
+let scheduledId = '';
+let noticeId = '';
 
 async function furnish(app: typeof world.system.app, text: string): Promise<Tenant> {
   const [alice, bob] = await world.peopleOf(app, ['alice', 'bob']);
@@ -37,6 +40,12 @@ async function furnish(app: typeof world.system.app, text: string): Promise<Tena
 beforeAll(async () => {
   first = await furnish(world.system.app, secret);
   second = await furnish(world.system.otherApp, 'second tenant');
+  const sendAt = new Date(Date.now() + 3_600_000).toISOString();
+  const params = { conversationId: first.conversation.id };
+  const later = { token: first.alice.token, params, body: { clientMsgId: 'later', body: { text: secret }, sendAt } };
+  scheduledId = (await world.http.call('sendMessage', later)).ok(202).scheduledId;
+  const notice = { token: world.system.app.serverKey, params: { userId: 'alice' }, body: { body: { text: secret } } };
+  noticeId = (await world.http.call('createNotice', notice)).ok(201).noticeId;
 });
 
 /** Asks the same about the first app's conversation and about one that does not exist: the answers must not differ. */
@@ -48,6 +57,10 @@ async function bothMissing<Name extends RouteName>(name: Name, request: Request)
   }
   for (const problem of problems) expect({ ...problem, requestId: '' }).toEqual({ ...problems[0], requestId: '' });
 }
+
+/** The same with the second app's server key. */
+const adminMissing = <Name extends RouteName>(name: Name, request: Request) =>
+  bothMissing(name, { ...request, token: world.system.otherApp.serverKey });
 
 const asSecond = <Name extends RouteName>(name: Name, request: Request = {}) =>
   world.http.call(name, { token: second.alice.token, ...request });
@@ -129,7 +142,8 @@ const cases: Record<RouteName, () => Promise<void>> = {
     for (const id of ids) expect(ahead.conversations[id]).toEqual({ error: { code: 'not_found', retryable: false } });
     const own = [second.conversation.id, second.direct.id].toSorted();
     expect(heads?.items.map(({ id }) => id).toSorted()).toEqual(own);
-    expect([...new Set(feed?.items.map(({ subject }) => subject.replace(/^\w+\//, '')))].toSorted()).toEqual(own);
+    const ofConversations = feed?.items.filter(({ subject }) => /^(member|read|pref)\//.test(subject));
+    expect([...new Set(ofConversations?.map(({ subject }) => subject.replace(/^\w+\//, '')))].toSorted()).toEqual(own);
     expect(answer.text).not.toContain(secret);
   },
   async listHeads() {
@@ -152,6 +166,103 @@ const cases: Record<RouteName, () => Promise<void>> = {
       await bothMissing('listEntries', { query });
     expect((await asSecond('listEntries', { params: { conversationId: second.conversation.id } })).text).not.toContain(secret);
   },
+  updateConversation: () => bothMissing('updateConversation', { body: { title: 'intruder' } }),
+  async updatePreferences() {
+    await bothMissing('updatePreferences', { body: { pinned: true } });
+    const { items } = (await world.sync(second.alice, { feed: { after: 0 } })).feed ?? { items: [] };
+    expect(items.map(({ subject }) => subject)).not.toContain(`pref/${first.conversation.id}`);
+  },
+  transferOwnership: () => bothMissing('transferOwnership', { body: { userId: 'bob' } }),
+  muteMember: () => bothMissing('muteMember', { params: { userId: 'bob' } }),
+  unmuteMember: () => bothMissing('unmuteMember', { params: { userId: 'bob' } }),
+  banMember: () => bothMissing('banMember', { params: { userId: 'bob' } }),
+  unbanMember: () => bothMissing('unbanMember', { params: { userId: 'bob' } }),
+  listBans: () => bothMissing('listBans', {}),
+  editMessage: () => bothMissing('editMessage', { params: { seq: '2' }, body: { body: { text: 'intruder' } } }),
+  redactMessage: () => bothMissing('redactMessage', { params: { seq: '2' } }),
+  addReaction: () => bothMissing('addReaction', { params: { seq: '2', emoji: '👍' } }),
+  removeReaction: () => bothMissing('removeReaction', { params: { seq: '2', emoji: '👍' } }),
+  pinMessage: () => bothMissing('pinMessage', { params: { seq: '2' } }),
+  unpinMessage: () => bothMissing('unpinMessage', { params: { seq: '2' } }),
+  markDelivered: () => bothMissing('markDelivered', { body: { seq: 2 } }),
+  listReceipts: () => bothMissing('listReceipts', { query: { seq: 2 } }),
+  listReactions: () => bothMissing('listReactions', { params: { seq: '2' } }),
+  listPins: () => bothMissing('listPins', {}),
+  async getMe() {
+    const { me } = (await asSecond('getMe')).ok();
+    expect(me).toMatchObject({ id: 'alice' });
+    expect(me).not.toMatchObject({ displayName: secret });
+  },
+  async updateMe() {
+    (await asSecond('updateMe', { body: { displayName: 'Alice of the second' } })).ok();
+    const there = (await world.http.call('getMe', { token: first.alice.token })).ok().me;
+    expect(there.displayName).not.toBe('Alice of the second');
+  },
+  async listBlocks() {
+    expect((await asSecond('listBlocks')).ok().items).toEqual([]);
+  },
+  async blockUser() {
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    (await asSecond('blockUser', { params: { userId: 'only-in-first' } })).refused('user_unknown');
+    (await asSecond('blockUser', { params: { userId: 'bob' } })).ok();
+    expect((await world.http.call('listBlocks', { token: first.alice.token })).ok().items).toEqual([]);
+    // The first app's pair of the same names still talks.
+    const rows = await world.system.database.query('select 1 from member where conversation_id = $1 and blocked_at is not null', [
+      first.direct.id,
+    ]);
+    expect(rows).toEqual([]);
+    (await asSecond('unblockUser', { params: { userId: 'bob' } })).ok();
+  },
+  async unblockUser() {
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    (await asSecond('unblockUser', { params: { userId: 'only-in-first' } })).refused('user_unknown');
+  },
+  async listScheduled() {
+    const answer = await asSecond('listScheduled');
+    expect(answer.ok().items).toEqual([]);
+    expect(answer.text).not.toContain(secret);
+  },
+  async cancelScheduled() {
+    (await asSecond('cancelScheduled', { params: { scheduledId } })).refused('not_found');
+    const { items } = (await world.http.call('listScheduled', { token: first.alice.token })).ok();
+    expect(items.map(({ id }) => id)).toEqual([scheduledId]);
+  },
+  async dismissNotice() {
+    (await asSecond('dismissNotice', { params: { noticeId } })).refused('not_found');
+  },
+  async getUsers() {
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    const { users } = (await asSecond('getUsers', { query: { ids: 'alice,bob,only-in-first' } })).ok();
+    expect(users.map(({ id }) => id).toSorted()).toEqual(['alice', 'bob']);
+  },
+  async getPresence() {
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    const device = await world.device({ id: 'only-in-first', token: world.system.app.token('only-in-first') });
+    const { presence } = (await asSecond('getPresence', { query: { users: 'only-in-first' } })).ok();
+    for (const { status, lastSeenAt } of presence) expect([status, lastSeenAt ?? null]).toEqual(['offline', null]);
+    device.socket.disconnect();
+  },
+  async updateApp() {
+    const { serverKey } = world.system.otherApp;
+    (await world.http.call('updateApp', { token: serverKey, body: { countableTypes: ['custom.second'] } })).ok();
+    const here = (await world.http.call('updateApp', { token: world.system.app.serverKey, body: {} })).ok();
+    expect(here.settings.countableTypes).toEqual([]);
+  },
+  async createNotice() {
+    const { serverKey } = world.system.otherApp;
+    await world.peopleOf(world.system.app, ['only-in-first']);
+    const body = { id: noticeId, body: { text: 'of the second' } };
+    (await world.http.call('createNotice', { token: serverKey, params: { userId: 'only-in-first' }, body })).refused('not_found');
+    // The same id and the same name are another notice.
+    (await world.http.call('createNotice', { token: serverKey, params: { userId: 'alice' }, body })).ok(201);
+  },
+  adminSendMessage: () => adminMissing('adminSendMessage', { body: { senderId: 'alice', clientMsgId: 'x', body: { text: 'intruder' } } }),
+  adminEditMessage: () => adminMissing('adminEditMessage', { params: { seq: '2' }, body: { body: { text: 'intruder' } } }),
+  adminRedactMessage: () => adminMissing('adminRedactMessage', { params: { seq: '2' } }),
+  listVersions: () => adminMissing('listVersions', { params: { seq: '2' } }),
+  adminUpdateConversation: () => adminMissing('adminUpdateConversation', { body: { title: 'intruder' } }),
+  adminPutMember: () => adminMissing('adminPutMember', { params: { userId: 'alice' } }),
+  adminRemoveMember: () => adminMissing('adminRemoveMember', { params: { userId: 'bob' } }),
   async getUnread() {
     const before = (await asSecond('getUnread')).ok();
     await world.send(first.bob, first.conversation.id);
@@ -168,6 +279,11 @@ async function truthOfFirst(): Promise<unknown> {
     members: await database.query('select * from member where conversation_id = any($1) order by conversation_id, user_id', [ids]),
     entries: await database.query('select * from entry where conversation_id = any($1) order by conversation_id, seq', [ids]),
     feeds: await database.query('select * from feed where app_id = $1 order by user_id, subject', [world.system.app.id]),
+    scheduled: await database.query('select * from scheduled where app_id = $1 order by id', [world.system.app.id]),
+    blocks: await database.query('select * from block where app_id = $1 order by user_id, other_id', [world.system.app.id]),
+    settings: await database.query('select settings from app where id = $1', [world.system.app.id]),
+    acts: await database.query('select * from reaction where conversation_id = any($1)', [ids]),
+    pins: await database.query('select * from pin where conversation_id = any($1)', [ids]),
   };
 }
 

@@ -77,6 +77,18 @@ const cases: Record<ClientEventName, () => Promise<void>> = {
     await marker(two, two.bobDevice);
     expect(two.bobDevice.heard('typing')).toHaveLength(heard);
   },
+  async event() {
+    const before = one.bobDevice.heard('event').length;
+    two.aliceDevice.tell('event', { conversationId: one.conversationId, name: 'wave', payload: { of: 'two' } });
+    await two.aliceDevice.ask('presence.set', { status: 'online' });
+    await marker(one, one.bobDevice);
+    expect(one.bobDevice.heard('event')).toHaveLength(before);
+    // And the other way round: a true event in the first app reaches nobody of the second.
+    one.aliceDevice.tell('event', { conversationId: one.conversationId, name: 'wave', payload: { of: 'one' } });
+    await waitFor('the event in the first app', () => one.bobDevice.heard('event').length > before);
+    await marker(two, two.bobDevice);
+    expect(two.bobDevice.heard('event')).toEqual([]);
+  },
   async 'presence.watch'() {
     // The first app's user is online; the second's of the same name has never been here.
     const [lone] = await world.peopleOf(world.system.otherApp, ['only-online-in-first']);

@@ -1,6 +1,7 @@
 import { createLogger } from '@nudge/server-kit';
 import { createRoutes, defaultLimits, type Route, type RouteName } from '@nudge/types';
 import { beforeAll, expect } from 'vitest';
+import { sampleParams } from '../../protocol/support/http.ts';
 import { type Person, useWorld, type World } from '../../protocol/support/world.ts';
 import type { Names } from './schema-cases.ts';
 
@@ -11,6 +12,8 @@ export interface Arena {
   readonly alice: Person;
   readonly bob: Person;
   readonly names: Names;
+  /** A value for every parameter of a path; those of the conversation name what is there. */
+  readonly params: Readonly<Record<string, string>>;
   /** All that was logged so far, as text. */
   readonly log: () => string;
   /** Runs an attack and then checks that nothing of it was stored and that the process still serves. */
@@ -63,6 +66,9 @@ export function useArena(env: Readonly<Record<string, string>> = {}): Arena {
     },
     get names() {
       return { conversationId, userId: person(1).id, token: person(0).token };
+    },
+    get params() {
+      return { ...sampleParams, conversationId, userId: person(1).id };
     },
     log: () => lines.join(''),
     async unharmed(attack) {

@@ -91,6 +91,11 @@ function resolve(node: Node, root: Node): Node {
   return node;
 }
 
+/** Whether null means the same as absent. */
+function isNullable(node: Node): boolean {
+  return node.anyOf?.some((choice) => choice.type === 'null' || isNullable(choice)) ?? false;
+}
+
 function refersTo(node: Node, name: string): boolean {
   return node.$ref === `#/$defs/${name}` || (node.anyOf?.some((choice) => refersTo(choice, name)) ?? false);
 }
@@ -175,7 +180,7 @@ function hostileValues(node: Node, root: Node, names: Names): [string, unknown][
         ['text', 'true'],
         ['a number', 1],
         ['a list', [true]],
-        ['null', null],
+        ...(isNullable(node) ? [] : ([['null', null]] as [string, unknown][])),
       ];
     case 'array':
       return [

@@ -112,6 +112,16 @@ export function sent(reply: Reply<'sendMessage'>): Success<'sendMessage', 200 | 
   return reply.status === 200 ? reply.ok(200) : reply.ok(201);
 }
 
+/** A value in form for every parameter that a path has; nothing is there under any of them. */
+export const sampleParams: Readonly<Record<string, string>> = {
+  conversationId: '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5e',
+  userId: 'ann',
+  seq: '1',
+  emoji: '👍',
+  scheduledId: '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d5f',
+  noticeId: '019aa5b2-7c1e-7d3a-9f00-3b6a1f2c4d60',
+};
+
 /** The target of a request: parameters filled in and encoded, the query appended. */
 export function pathOf(route: Route, { params = {}, query = {} }: Request): string {
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? `missing-${name}`));
