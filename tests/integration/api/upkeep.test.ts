@@ -1,30 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { newCanary, tablesWith } from '../../support/canary.ts';
+import { createTestDatabase } from '../../support/database.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Caller, createTestApp, startApiServer } from './support/api-server.ts';
 import { idleJobs, quickJobs } from './support/jobs.ts';
 import { listenToConversation } from './support/listener.ts';
 
-/** Tables with a row that contains the text, whatever the column: those of the jobs as well. */
-async function tablesWith(database: TestDatabase, text: string): Promise<string[]> {
-  const tables = await database.query<{ name: string }>(
-    `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
-  );
-  const found: string[] = [];
-  for (const { name } of tables) {
-    const rows = await database.query(`select from ${name} t where t::text like '%' || $1 || '%' limit 1`, [text]);
-    if (rows.length > 0) found.push(name);
-  }
-  return found.sort();
-}
-
 async function group(caller: Caller): Promise<string> {
   const { body } = await caller('POST', '/v1/conversations', { type: 'group', members: ['bob'] });
   return (body.conversation as { id: string }).id;
 }
-
-const newCanary = (): string => `canary-${randomBytes(8).toString('hex')}`;
 
 describe('expiring messages', () => {
   it('are gone from every table, edits, quotes and reactions included, while their seqs stay', async () => {

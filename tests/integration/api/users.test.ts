@@ -20,6 +20,7 @@ const session = (userId: string) => ({
   gatewayId: 'g',
   status: 'online' as const,
   connectedAt: Date.now(),
+  hidden: false,
 });
 
 beforeAll(async () => {
@@ -111,6 +112,8 @@ describe('GET /v1/presence', () => {
     const ask = async () => ((await ann('GET', '/v1/presence?users=eve')).body.presence as object[])[0];
     expect(await ask()).toMatchObject({ userId: 'eve', status: 'offline', lastSeenAt: expect.any(String) });
     await server.as(app, 'eve')('PATCH', '/v1/me', { presenceVisibility: 'nobody' });
+    expect(await ask()).toEqual({ userId: 'eve', status: 'offline' });
+    await server.as(app, 'eve')('PATCH', '/v1/me', { presenceVisibility: 'everyone' });
     expect(await ask()).toEqual({ userId: 'eve', status: 'offline' });
   });
 });

@@ -25,7 +25,7 @@ export class Presences {
     const [visibility, related] = await Promise.all([users.presenceVisibility(appId, asked), users.relatedByBlocks(appId, viewerId)]);
     const known = asked.filter((userId) => visibility.has(userId));
     const visible = known.filter((userId) => userId === viewerId || (visibility.get(userId) === 'everyone' && !related.has(userId)));
-    const presence = new Map((await registry.presenceOf(appId, visible)).map((item) => [item.userId, item]));
+    const presence = new Map((await registry.presenceOf(appId, visible, viewerId)).map((item) => [item.userId, item]));
     return known.map((userId) => presence.get(userId) ?? { userId, status: 'offline' });
   }
 }

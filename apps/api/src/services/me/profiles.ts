@@ -1,4 +1,4 @@
-import { type Bus, NudgeError, type NudgeErrorOptions, userTopic } from '@nudge/server-kit';
+import { type Bus, NudgeError, type NudgeErrorOptions, type SessionRegistry, userTopic } from '@nudge/server-kit';
 import type { JsonObject, Limits, Me, PresenceVisibility, Profile } from '@nudge/types';
 import type { OwnProfileRow, ProfileRow, UserStore } from '../../store/user-store.ts';
 import { metadataText } from '../conversations/draft.ts';
@@ -14,6 +14,7 @@ export interface ProfilePatch {
 export interface ProfilesOptions {
   readonly users: Pick<UserStore, 'ownProfile' | 'changeProfile' | 'profiles'>;
   readonly bus: Pick<Bus, 'publish'>;
+  readonly registry: Pick<SessionRegistry, 'forgetLastSeen'>;
   readonly limits: Pick<Limits, 'metadataBytes'>;
 }
 
@@ -35,10 +36,11 @@ export class Profiles {
    * is repeated because nobody could be told is to tell them. Throws `too_large` for metadata over its limit.
    */
   async change(appId: string, userId: string, patch: ProfilePatch): Promise<Me> {
-    const { users, bus, limits } = this.#options;
+    const { users, bus, registry, limits } = this.#options;
     const { displayName = null, avatarUrl = null, presenceVisibility = null } = patch;
     const metadata = metadataText(patch.metadata, limits);
     const changed = me(await users.changeProfile(appId, userId, { displayName, avatarUrl, metadata, presenceVisibility }));
+    if (presenceVisibility === 'nobody') await registry.forgetLastSeen(appId, userId);
     if (presenceVisibility !== null) await bus.publish([{ topic: userTopic(appId, userId), message: { kind: 'user' } }]);
     return changed;
   }
