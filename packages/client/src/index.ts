@@ -1,9 +1,12 @@
 export { type Backoff, backoffMs } from './backoff.ts';
-export { NudgeClient, type WatchAnswer } from './client.ts';
+export type { Answer, ChangeAnswer, Fields, ListOptions } from './calls/caller.ts';
+export type { EditOptions } from './calls/messages.ts';
+export { NudgeClient } from './client.ts';
 export type { Clock } from './clock.ts';
 export type { FixedGateways } from './endpoints.ts';
 export { type LocalErrorCode, NudgeError } from './errors.ts';
 export type { ClientEvents } from './events.ts';
+export type { WatchAnswer } from './interests.ts';
 export { stepLog } from './log-machine.ts';
 export {
   cursorOf,
@@ -19,9 +22,9 @@ export {
   type Violation,
 } from './log-state.ts';
 export { type ClientOptions, defaultTuning, type Logger, type Tuning } from './options.ts';
-export type { PullReport } from './puller.ts';
+export type { AppEntry, PullReport } from './puller.ts';
 export type { ReadPosition } from './read-marks.ts';
-export type { SendAnswer, SendOptions } from './send.ts';
+export type { MessageOptions, ScheduleAnswer, SendAnswer, SendOptions } from './send.ts';
 export { socketIoTransport } from './socket-io-transport.ts';
 export { MemoryStorage, type Storage, type StoredState } from './storage.ts';
 export {
@@ -36,6 +39,7 @@ export {
 } from './sync-machine.ts';
 export type { GetToken } from './tokens.ts';
 export type { Connection, ConnectionHandlers, ConnectRequest, Transport } from './transport.ts';
+export type { Unread } from './unread.ts';
 export type { ConversationState } from './view/conversation-state.ts';
 export { excerptOf } from './view/excerpt.ts';
 export { applyConversation, applyEntry, applyPage, expire, mergeHistory, nextExpiry, viewOf, visibleFrom } from './view/fold.ts';

@@ -40,6 +40,8 @@ function make(source?: ConstructorParameters<typeof Endpoints>[1], fetch: typeof
       notify: () => told.push('notify'),
       typing: () => told.push('typing'),
       presence: () => told.push('presence'),
+      receipt: () => undefined,
+      event: () => undefined,
       control: ({ type }: Control) => told.push(type),
       disconnected: ({ code }, said, retryInMs) => told.push(`${code} ${said?.code ?? '-'} retry in ${retryInMs}`),
       stopped: ({ code }, said) => told.push(`stopped ${code} ${said?.code ?? '-'}`),

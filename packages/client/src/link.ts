@@ -1,4 +1,17 @@
-import type { Ack, AckedEventName, ClientPayload, Control, Network, Notify, Presence, Refusal, Typing, Welcome } from '@nudge/types';
+import type {
+  Ack,
+  AckedEventName,
+  ClientPayload,
+  Control,
+  CustomEvent,
+  Network,
+  Notify,
+  Presence,
+  Receipt,
+  Refusal,
+  Typing,
+  Welcome,
+} from '@nudge/types';
 import type { Clock } from './clock.ts';
 import type { Endpoints } from './endpoints.ts';
 import { asNudgeError, NudgeError } from './errors.ts';
@@ -16,6 +29,8 @@ export interface LinkObserver {
   notify(notify: Notify): void;
   typing(typing: Typing): void;
   presence(presence: Presence): void;
+  receipt(receipt: Receipt): void;
+  event(event: CustomEvent): void;
   control(control: Control): void;
   /** The connection was lost or not to be had; another try follows after `retryInMs`. `said`: what the server gave as its reason. */
   disconnected(error: NudgeError, said: Control | undefined, retryInMs: number): void;
@@ -98,6 +113,10 @@ export class Link {
     if (this.open) this.#live?.connection.typing(payload);
   }
 
+  event(payload: ClientPayload<'event'>): void {
+    if (this.open) this.#live?.connection.event(payload);
+  }
+
   #abandon(): void {
     this.#try++;
     this.#cancelTimer?.();
@@ -149,6 +168,8 @@ export class Link {
       notify: ifCurrent(observer.notify),
       typing: ifCurrent(observer.typing),
       presence: ifCurrent(observer.presence),
+      receipt: ifCurrent(observer.receipt),
+      event: ifCurrent(observer.event),
       control: ifCurrent((control: Control) => this.#control(current, control)),
       closed: ifCurrent((error: NudgeError) => this.#ended(current, error)),
     };

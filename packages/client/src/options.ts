@@ -36,6 +36,8 @@ export interface ClientOptions {
   /** Source of jitter, in [0, 1). */
   readonly random?: () => number;
   readonly logger?: Logger;
+  /** False: do not tell the server how far entries have arrived here. */
+  readonly delivered?: boolean;
   /** See {@link Tuning}; each has a default. */
   readonly tuning?: Partial<Tuning>;
 }
@@ -52,16 +54,20 @@ export interface Tuning {
   readonly logsPerSync: number;
   /** Pulls at the same time. */
   readonly flights: number;
+  /** Entries held of each conversation; older ones go, `loadBefore` brings them back. */
+  readonly viewEntries: number;
   /** Conversations of the list that a sync starts unasked, newest first; the others start with a key or `open`. */
   readonly startLogs: number;
   /** Time limit of one HTTP request, ms; above the server's wait for `min`. */
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly ackTimeoutMs: number;
-  /** Least time between two read positions of one conversation, ms. */
+  /** Least time between two read, and two delivered, positions of one conversation, ms. */
   readonly readEveryMs: number;
   /** Least time between two `typing` of one conversation while it stays active, ms; below the time a `typing` holds. */
   readonly typingEveryMs: number;
+  /** After this long without another `typing` the user has stopped, ms. */
+  readonly typingStopMs: number;
 }
 
 export const defaultTuning: Tuning = {
@@ -70,10 +76,12 @@ export const defaultTuning: Tuning = {
   syncEntries: 1_000,
   logsPerSync: 100,
   flights: 4,
-  startLogs: 100,
+  viewEntries: 1_000,
+  startLogs: 10_000,
   requestTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,
   ackTimeoutMs: 5_000,
   readEveryMs: 1_000,
   typingEveryMs: 2_000,
+  typingStopMs: 5_000,
 };

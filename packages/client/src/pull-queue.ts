@@ -86,11 +86,11 @@ export class PullQueue {
   #next(): Flight | undefined {
     const shared: PendingPull[] = [];
     for (const pull of this.#pending.values()) {
-      if (pull.after !== null && pull.alone !== true) shared.push(pull);
+      if ((pull.after !== null || byUser(pull)) && pull.alone !== true) shared.push(pull);
       if (shared.length === this.#options.logsPerSync) break;
     }
     const [only] = shared;
-    if (this.#heads !== undefined || shared.length > 1 || (only !== undefined && isFeed(only))) {
+    if (this.#heads !== undefined || shared.length > 1 || (only !== undefined && byUser(only))) {
       const heads = this.#heads;
       this.#heads = undefined;
       for (const { log } of shared) this.#pending.delete(log);
@@ -99,10 +99,11 @@ export class PullQueue {
     const single = only ?? this.#pending.values().next().value;
     if (single === undefined) return undefined;
     this.#pending.delete(single.log);
-    return isFeed(single) ? { via: 'sync', pulls: [single], heads: undefined } : { via: 'entries', pull: single };
+    return byUser(single) ? { via: 'sync', pulls: [single], heads: undefined } : { via: 'entries', pull: single };
   }
 }
 
-function isFeed(pull: PendingPull): boolean {
-  return pull.log.startsWith('u/');
+/** The feed and the app's log have no route of their own. */
+function byUser(pull: PendingPull): boolean {
+  return !pull.log.startsWith('c/');
 }

@@ -3,10 +3,14 @@ import { asNudgeError, NudgeError } from './errors.ts';
 import type { Http } from './http.ts';
 import type { LogEvent } from './log-state.ts';
 import type { Flight, PendingHeads, PendingPull } from './pull-queue.ts';
+import type { ViewPage } from './view/view.ts';
 import { entriesPage, syncAnswer } from './wire.ts';
 
-/** What travels in the log of a conversation or in the feed, under its position. */
-export type Item = Entry | (FeedItem & { readonly seq: number });
+/** What travels in the log of a conversation, in the feed or in the app's log, under its position. */
+export type Item = Entry | (FeedItem & { readonly seq: number }) | AppEntry;
+
+/** A broadcast to every user of the app. */
+export type AppEntry = Readonly<Record<string, unknown>> & { readonly seq: number };
 
 /** One log of one finished request, for those who watch. */
 export interface PullReport {
@@ -30,7 +34,10 @@ export interface PullSink {
   epoch(): number | null;
   /** An answer's epoch, told before anything else of the answer. `asked`: known when its request left. */
   onEpoch(seen: number, asked: number | null): void;
-  onLog(log: LogName, event: LogEvent<Item>): void;
+  /** `page`: what the answer says beside its entries, where it is one of a conversation. */
+  onLog(log: LogName, event: LogEvent<Item>, page?: ViewPage): void;
+  /** The server's time, as of an answer. */
+  onTime(serverTime: string): void;
   onHeads(heads: PendingHeads, answer: NonNullable<SyncAnswer['heads']>, serverTime: string): void;
   onHeadsFailed(heads: PendingHeads, error: NudgeError): void;
   /** A request that named several was refused for good: each is to be asked alone. */
@@ -86,7 +93,7 @@ export class Puller {
     }
     this.#sink.onReport(this.#report(pull, 'entries', started, page.entries.length, page.head, undefined));
     this.#sink.onEpoch(page.epoch, asked);
-    this.#sink.onLog(pull.log, { ...pageEvent(pull, page), crowded: false });
+    this.#sink.onLog(pull.log, { ...pageEvent(pull, page), crowded: false }, page);
   }
 
   async #sync(pulls: readonly PendingPull[], heads: PendingHeads | undefined): Promise<void> {
@@ -99,6 +106,7 @@ export class Puller {
     } catch (caught) {
       return this.#syncFailed(pulls, heads, asNudgeError(caught), started);
     }
+    this.#sink.onTime(answer.serverTime);
     this.#sink.onEpoch(answer.epoch, asked);
     const moved = pulls.filter((pull) => countOf(answer, pull) > 0);
     for (const pull of pulls) this.#deliver(pull, answer, moved.length > (moved.includes(pull) ? 1 : 0), started);
@@ -125,6 +133,7 @@ export class Puller {
     for (const { log, after, min } of pulls) {
       const part = { after: after ?? 0, ...(min > 0 ? { min } : {}) };
       if (log.startsWith('u/')) request.feed = part;
+      else if (log.startsWith('a/')) request.app = part;
       else conversations[log.slice(2)] = part;
     }
     if (Object.keys(conversations).length > 0) request.conversations = conversations;
@@ -150,6 +159,10 @@ export class Puller {
       this.#sink.onLog(log, { type: 'page', ticket, items, head: feed.version, oldestSeq: 0, more: feed.more, crowded });
       return;
     }
+    if (log.startsWith('a/')) {
+      this.#deliverApp(pull, answer, crowded, started);
+      return;
+    }
     const delta: ConversationDelta | undefined = answer.conversations[log.slice(2)];
     if (delta === undefined) {
       this.#missing(pull, started);
@@ -163,11 +176,23 @@ export class Puller {
     }
     if (delta.tooLong !== undefined && delta.tooLong !== null) {
       this.#sink.onReport(this.#report(pull, 'sync', started, delta.entries.length, delta.head, 'too_long'));
-      this.#sink.onLog(log, { type: 'tooLong', ticket, snapshotSeq: delta.tooLong.snapshotSeq, items: delta.entries });
+      this.#sink.onLog(log, { type: 'tooLong', ticket, snapshotSeq: delta.tooLong.snapshotSeq, items: delta.entries }, delta);
       return;
     }
     this.#sink.onReport(this.#report(pull, 'sync', started, delta.entries.length, delta.head, undefined));
-    this.#sink.onLog(log, { ...pageEvent(pull, delta), crowded });
+    this.#sink.onLog(log, { ...pageEvent(pull, delta), crowded }, delta);
+  }
+
+  /** The app's log has no newest page: it is started from the head that its first page names. */
+  #deliverApp(pull: PendingPull, { app }: SyncAnswer, crowded: boolean, started: number): void {
+    if (app === undefined) {
+      this.#missing(pull, started);
+      return;
+    }
+    const items = pull.after === null ? [] : app.entries.filter((entry): entry is AppEntry => typeof entry.seq === 'number');
+    this.#sink.onReport(this.#report(pull, 'sync', started, items.length, app.head, undefined));
+    const { log, ticket } = pull;
+    this.#sink.onLog(log, { type: 'page', ticket, items, head: app.head, oldestSeq: 1, more: pull.after !== null && app.more, crowded });
   }
 
   /** Every named log is answered; one that is not counts as a failed pull. */
@@ -207,6 +232,7 @@ function refused(ticket: number, code: string, retryable: boolean, afterMs: numb
 
 function countOf(answer: SyncAnswer, { log }: PendingPull): number {
   if (log.startsWith('u/')) return answer.feed?.items.length ?? 0;
+  if (log.startsWith('a/')) return answer.app?.entries.length ?? 0;
   const delta = answer.conversations[log.slice(2)];
   return delta === undefined || 'error' in delta ? 0 : delta.entries.length;
 }

@@ -14,27 +14,34 @@ export function readPosition(value: unknown): ReadPosition {
   throw new NudgeError('bad_answer', 'the answer to a read position is not one', { retryable: true });
 }
 
-interface Mark {
+/** Reads the answer to a delivered position. */
+export function deliveredPosition(value: unknown): number {
+  const { deliveredSeq } = (value ?? {}) as { deliveredSeq?: unknown };
+  if (typeof deliveredSeq === 'number') return deliveredSeq;
+  throw new NudgeError('bad_answer', 'the answer to a delivered position is not one', { retryable: true });
+}
+
+interface Mark<Position> {
   seq: number;
-  waiters: { resolve: (position: ReadPosition) => void; reject: (error: unknown) => void }[];
+  waiters: { resolve: (position: Position) => void; reject: (error: unknown) => void }[];
   cancelPause: (() => void) | undefined;
 }
 
-/** Read positions move often while a user scrolls: at most one request per conversation and `everyMs`, with the newest position. */
-export class ReadMarks {
-  readonly #put: (conversationId: string, seq: number) => Promise<ReadPosition>;
+/** Positions move often, while a user scrolls or entries arrive: at most one request per conversation and `everyMs`, with the newest position. */
+export class Marks<Position> {
+  readonly #put: (conversationId: string, seq: number) => Promise<Position>;
   readonly #clock: Clock;
   readonly #everyMs: number;
-  readonly #marks = new Map<string, Mark>();
+  readonly #marks = new Map<string, Mark<Position>>();
 
-  constructor(put: (conversationId: string, seq: number) => Promise<ReadPosition>, clock: Clock, everyMs: number) {
+  constructor(put: (conversationId: string, seq: number) => Promise<Position>, clock: Clock, everyMs: number) {
     this.#put = put;
     this.#clock = clock;
     this.#everyMs = everyMs;
   }
 
   /** Resolves with the answer to the request that covered this position. */
-  mark(conversationId: string, seq: number): Promise<ReadPosition> {
+  mark(conversationId: string, seq: number): Promise<Position> {
     return new Promise((resolve, reject) => {
       const known = this.#marks.get(conversationId);
       if (known !== undefined) {
@@ -42,7 +49,7 @@ export class ReadMarks {
         known.waiters.push({ resolve, reject });
         return;
       }
-      const mark: Mark = { seq, waiters: [{ resolve, reject }], cancelPause: undefined };
+      const mark: Mark<Position> = { seq, waiters: [{ resolve, reject }], cancelPause: undefined };
       this.#marks.set(conversationId, mark);
       void this.#send(conversationId, mark);
     });
@@ -57,7 +64,7 @@ export class ReadMarks {
     this.#marks.clear();
   }
 
-  async #send(conversationId: string, mark: Mark): Promise<void> {
+  async #send(conversationId: string, mark: Mark<Position>): Promise<void> {
     const { waiters } = mark;
     mark.waiters = [];
     try {

@@ -28,6 +28,8 @@ export const socketIoTransport: Transport = {
     socket.on('notify', handlers.notify);
     socket.on('typing', handlers.typing);
     socket.on('presence', handlers.presence);
+    socket.on('receipt', handlers.receipt);
+    socket.on('event', handlers.event);
     socket.on('control', handlers.control);
     socket.on('connect_error', (error) => close(refusal(error)));
     socket.on('disconnect', (reason) => close(new NudgeError('disconnected', `the socket was closed: ${reason}`, { retryable: true })));
@@ -44,6 +46,9 @@ export const socketIoTransport: Transport = {
       },
       typing: (payload) => {
         socket.volatile.emit('typing', payload);
+      },
+      event: (payload) => {
+        socket.volatile.emit('event', payload);
       },
       close: () => close(new NudgeError('closed', 'closed on this side', { retryable: true })),
     };

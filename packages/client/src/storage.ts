@@ -1,10 +1,13 @@
-import type { Entry, LogName } from '@nudge/types';
+import type { Entry, FeedItem, LogName } from '@nudge/types';
+import type { Mine } from './view/view.ts';
 
-/** What a device knew when it stopped: where each log stands, and under which generation of the database. */
+/** What a device knew when it stopped: where each log stands, under which generation of the database, and the own feed. */
 export interface StoredState {
   readonly epoch: number | null;
   readonly since: string | null;
   readonly cursors: ReadonlyMap<LogName, number>;
+  /** The newest item of each subject. */
+  readonly feed: readonly FeedItem[];
 }
 
 /**
@@ -14,27 +17,37 @@ export interface StoredState {
 export interface Storage {
   load(): StoredState | Promise<StoredState>;
   saveSync(sync: { epoch: number | null; since: string | null }): void;
+  /** Keeps a feed item instead of an earlier one of its subject. Dropping the feed's log forgets them all. */
+  saveFeed(log: LogName, item: FeedItem): void;
   /**
-   * Entries that follow what is stored, with the new cursor. `newRange`: they do not follow, a hole lies before them; the old range
-   * is kept. A feed stores no entries here, only its cursor.
+   * Entries that follow what is stored, with the new cursor. `newRange`: they do not follow; what was stored can no longer be kept up to
+   * date and goes. A feed stores no entries here, only its cursor.
    */
   append(log: LogName, entries: readonly Entry[], cursor: number, newRange: boolean): void;
-  /** Entries that end right before the newest range; they extend it, and join it with an older range they reach. */
+  /** Entries that end right before those stored. */
   prepend(log: LogName, entries: readonly Entry[]): void;
+  /** Stored entries as later ones changed them: content that is gone from them must be gone from here. */
+  replace(log: LogName, entries: readonly Entry[]): void;
+  /** Entries before `oldestSeq` are no longer visible: they go. */
+  trim(log: LogName, oldestSeq: number): void;
+  /** The viewer's own reactions on the entries stored. */
+  saveMine(log: LogName, mine: Mine): void;
+  mine(log: LogName): Mine;
   drop(log: LogName): void;
-  /** The newest range, ascending and without a hole. */
+  /** What is stored, ascending and without a hole. */
   entries(log: LogName): readonly Entry[];
 }
 
 interface StoredLog {
   cursor: number;
-  /** Ranges without a hole in them, ascending; a hole lies between any two. Only the last can be empty. */
-  ranges: Entry[][];
+  entries: Entry[];
+  mine: Mine;
 }
 
 /** Keeps everything in memory, at most `entriesPerLog` of each log: the oldest go when newer ones arrive. */
 export class MemoryStorage implements Storage {
   readonly #logs = new Map<LogName, StoredLog>();
+  readonly #feed = new Map<string, FeedItem>();
   readonly #entriesPerLog: number;
   #sync: { epoch: number | null; since: string | null } = { epoch: null, since: null };
 
@@ -43,56 +56,58 @@ export class MemoryStorage implements Storage {
   }
 
   load(): StoredState {
-    return { ...this.#sync, cursors: new Map([...this.#logs].map(([log, { cursor }]) => [log, cursor])) };
+    return { ...this.#sync, cursors: new Map([...this.#logs].map(([log, { cursor }]) => [log, cursor])), feed: [...this.#feed.values()] };
   }
 
   saveSync(sync: { epoch: number | null; since: string | null }): void {
     this.#sync = { epoch: sync.epoch, since: sync.since };
   }
 
+  saveFeed(_log: LogName, item: FeedItem): void {
+    this.#feed.set(item.subject, item);
+  }
+
   append(log: LogName, entries: readonly Entry[], cursor: number, newRange: boolean): void {
-    const stored = this.#logs.get(log) ?? { cursor: 0, ranges: [[]] };
+    const stored = this.#logs.get(log) ?? { cursor: 0, entries: [], mine: {} };
     this.#logs.set(log, stored);
     stored.cursor = cursor;
-    if (newRange && stored.ranges.at(-1)?.length !== 0) stored.ranges.push([]);
-    const newest = stored.ranges.at(-1);
-    if (newest === undefined) return;
-    for (const entry of entries) newest.push(entry);
-    this.#trim(stored);
+    if (newRange) stored.entries = [];
+    for (const entry of entries) stored.entries.push(entry);
+    const excess = stored.entries.length - this.#entriesPerLog;
+    if (excess > 0) stored.entries.splice(0, excess);
   }
 
   prepend(log: LogName, entries: readonly Entry[]): void {
     const stored = this.#logs.get(log);
-    const newest = stored?.ranges.pop();
-    if (stored === undefined || newest === undefined) return;
-    const older = stored.ranges.at(-1);
-    const joint = older?.at(-1)?.seq;
-    const first = entries[0]?.seq;
-    if (older !== undefined && joint !== undefined && first !== undefined && first <= joint + 1) {
-      stored.ranges.pop();
-      stored.ranges.push([...older, ...entries.filter((entry) => entry.seq > joint), ...newest]);
-    } else {
-      stored.ranges.push([...entries, ...newest]);
-    }
+    if (stored !== undefined) stored.entries = [...entries, ...stored.entries];
+  }
+
+  replace(log: LogName, entries: readonly Entry[]): void {
+    const stored = this.#logs.get(log)?.entries ?? [];
+    const first = stored[0]?.seq ?? 0;
+    for (const entry of entries) if (stored[entry.seq - first] !== undefined) stored[entry.seq - first] = entry;
+  }
+
+  trim(log: LogName, oldestSeq: number): void {
+    const stored = this.#logs.get(log);
+    if (stored !== undefined) stored.entries = stored.entries.filter(({ seq }) => seq >= oldestSeq);
+  }
+
+  saveMine(log: LogName, mine: Mine): void {
+    const stored = this.#logs.get(log);
+    if (stored !== undefined) stored.mine = mine;
+  }
+
+  mine(log: LogName): Mine {
+    return this.#logs.get(log)?.mine ?? {};
   }
 
   drop(log: LogName): void {
     this.#logs.delete(log);
+    if (log.startsWith('u/')) this.#feed.clear();
   }
 
   entries(log: LogName): readonly Entry[] {
-    return [...(this.#logs.get(log)?.ranges.at(-1) ?? [])];
-  }
-
-  #trim(stored: StoredLog): void {
-    let excess = stored.ranges.reduce((sum, range) => sum + range.length, 0) - this.#entriesPerLog;
-    while (excess > 0) {
-      const [oldest] = stored.ranges;
-      if (oldest === undefined) return;
-      const cut = Math.min(excess, oldest.length);
-      excess -= cut;
-      if (cut === oldest.length && stored.ranges.length > 1) stored.ranges.shift();
-      else oldest.splice(0, cut);
-    }
+    return [...(this.#logs.get(log)?.entries ?? [])];
   }
 }

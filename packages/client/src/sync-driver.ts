@@ -6,18 +6,31 @@ import type { Http } from './http.ts';
 import { stepLog } from './log-machine.ts';
 import { cursorOf, type DropReason, initialLog, type LogEffect, type LogEvent, type LogState } from './log-state.ts';
 import { type Flight, type PendingHeads, type PendingPull, PullQueue, type PullQueueOptions } from './pull-queue.ts';
-import { type Item, Puller, type PullerOptions, type PullReport } from './puller.ts';
+import { type AppEntry, type Item, Puller, type PullerOptions, type PullReport } from './puller.ts';
 import type { Storage } from './storage.ts';
 import { initialSync, type SyncEffect, type SyncEvent, type SyncState, stepSync } from './sync-machine.ts';
+import type { ViewPage } from './view/view.ts';
+
+/** Entries that a conversation's log has moved over. `newRange`: a hole lies before them. */
+export interface News {
+  readonly entries: readonly Entry[];
+  readonly cursor: number;
+  readonly newRange: boolean;
+}
 
 /** What the driver tells the outside. */
 export interface SyncObserver {
-  entry(conversationId: string, entry: Entry): void;
+  /** The next entries of a conversation, not stored yet: what comes back is stored. `page`: the answer that brought them, if one did. */
+  fold(conversationId: string, news: News, page: ViewPage | undefined): readonly Entry[];
+  /** The entries were stored. */
+  applied(conversationId: string, news: News): void;
+  /** A page of a conversation was answered and dealt with. */
+  page(conversationId: string, page: ViewPage): void;
+  app(entry: AppEntry): void;
+  time(serverTime: string): void;
   feed(item: FeedItem): void;
   head(head: Head): void;
   pull(report: PullReport): void;
-  /** The entries that follow begin a new range: a hole lies before `from`. */
-  range(conversationId: string, from: number): void;
   dropped(log: LogName, reason: DropReason): void;
   /** Nothing known is missing: every log has what was heard of it and the list of conversations was read to its end. */
   current(): void;
@@ -49,6 +62,7 @@ export class SyncDriver {
   #cancelDue: (() => void) | undefined;
   #sync: SyncState;
   #depth = 0;
+  #atHand: ViewPage | undefined;
   #wasCurrent = false;
   #closed = false;
 
@@ -58,7 +72,8 @@ export class SyncDriver {
     const sink = {
       epoch: () => this.#sync.epoch,
       onEpoch: (seen: number, asked: number | null) => this.sync({ type: 'epoch', seen, asked }),
-      onLog: (log: LogName, event: LogEvent<Item>) => this.log(log, event),
+      onLog: (log: LogName, event: LogEvent<Item>, page?: ViewPage) => this.#answered(log, event, page),
+      onTime: (serverTime: string) => deps.observer.time(serverTime),
       onHeads: (heads: PendingHeads, answer: NonNullable<SyncAnswer['heads']>, serverTime: string) =>
         this.#heads(heads, answer, serverTime),
       onHeadsFailed: ({ ticket }: PendingHeads, error: NudgeError) => {
@@ -72,21 +87,33 @@ export class SyncDriver {
       onReport: deps.observer.pull,
       onError: deps.observer.error,
     };
-    const puller = new Puller(deps.http, deps.syncBase, sink, deps.limits, deps.clock.now);
+    const puller = new Puller(deps.http, deps.syncBase, sink, deps.limits, () => deps.clock.now());
     const fly = (flight: Flight) => puller.fly(flight).catch((error: unknown) => deps.observer.error(asNudgeError(error), undefined));
     this.#queue = new PullQueue(fly, deps.limits);
   }
 
-  /** Takes over what the device stored. Call once, before anything is heard. */
-  async restore(): Promise<void> {
-    const { epoch, since, cursors } = await this.#deps.storage.load();
+  /** Takes over what the device stored, and gives back the feed as it was. Call once, before anything is heard. */
+  async restore(): Promise<readonly FeedItem[]> {
+    const { epoch, since, cursors, feed } = await this.#deps.storage.load();
     this.#sync = initialSync({ epoch, since }, this.#deps.startLogs);
     for (const [log, cursor] of cursors) this.#logs.set(log, initialLog(kindOf(log), cursor));
+    return feed;
   }
 
   /** Makes the user's feed one of the logs every round asks for. */
   follow(feed: LogName): void {
     if (!this.#logs.has(feed)) this.#logs.set(feed, initialLog('feed'));
+  }
+
+  /** An answer, with what it says beside its entries at hand for as long as it is dealt with. */
+  #answered(log: LogName, event: LogEvent<Item>, page: ViewPage | undefined): void {
+    this.#atHand = page;
+    try {
+      this.log(log, event);
+    } finally {
+      this.#atHand = undefined;
+    }
+    if (page !== undefined && !this.#closed) this.#deps.observer.page(log.slice(2), page);
   }
 
   close(): void {
@@ -113,7 +140,7 @@ export class SyncDriver {
 
   /** Puts an event to the machine of one log. Logs of a kind this version does not know are ignored. */
   log(log: LogName, event: LogEvent<Item>): void {
-    if (this.#closed || !(log.startsWith('c/') || log.startsWith('u/'))) return;
+    if (this.#closed || !/^[acu]\//.test(log)) return;
     const before = this.state(log);
     const { state, effects } = stepLog(before, event);
     if (state === before) return;
@@ -178,17 +205,23 @@ export class SyncDriver {
   #apply(log: LogName, { items, cursor, newRange }: Extract<LogEffect<Item>, { type: 'apply' }>, before: number, complete: boolean): void {
     const { observer, storage } = this.#deps;
     if (kindOf(log) === 'feed') {
-      const news = items.filter((item): item is Extract<Item, { subject: string }> => typeof item.subject === 'string');
+      const news = items.filter((item): item is FeedItem & { seq: number } => typeof item.subject === 'string');
       storage.append(log, [], cursor, false);
-      for (const { seq: _version, ...item } of news) observer.feed(item);
+      for (const { seq: _version, ...item } of news) {
+        storage.saveFeed(log, item);
+        observer.feed(item);
+      }
       this.sync({ type: 'feed', after: before, complete, items: news });
       return;
     }
-    const entries = items.filter((item): item is Entry => 'type' in item);
-    storage.append(log, entries, cursor, newRange);
-    const [first] = entries;
-    if (newRange && first !== undefined) observer.range(log.slice(2), first.seq);
-    for (const entry of entries) observer.entry(log.slice(2), entry);
+    if (log.startsWith('a/')) {
+      storage.append(log, [], cursor, false);
+      for (const item of items) observer.app(item as AppEntry);
+      return;
+    }
+    const news = { entries: items.filter((item): item is Entry => 'type' in item), cursor, newRange };
+    storage.append(log, observer.fold(log.slice(2), news, this.#atHand), cursor, newRange);
+    observer.applied(log.slice(2), news);
   }
 
   #syncEffect(effect: SyncEffect): void {

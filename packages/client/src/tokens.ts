@@ -28,6 +28,11 @@ export class Tokens {
     return this.#userId;
   }
 
+  /** The app the token is of; `undefined` before the first token. */
+  get appId(): string | undefined {
+    return this.#token === undefined ? undefined : claimOf(this.#token, 'iss');
+  }
+
   async current(): Promise<string> {
     return this.#token ?? (await this.#fetch());
   }
@@ -63,7 +68,7 @@ export class Tokens {
   }
 
   #adopt(token: string): void {
-    const userId = subjectOf(token);
+    const userId = claimOf(token, 'sub');
     if (userId !== undefined && this.#userId !== undefined && userId !== this.#userId) {
       throw new NudgeError('user_changed', 'the new token is of another user: make a client for each user', { retryable: false });
     }
@@ -72,14 +77,14 @@ export class Tokens {
   }
 }
 
-/** The `sub` of a token, unverified (the server verifies); `undefined` when it is not a JWT. */
-function subjectOf(token: string): string | undefined {
+/** A claim of a token, unverified (the server verifies); `undefined` when it is not a JWT. */
+function claimOf(token: string, name: 'sub' | 'iss'): string | undefined {
   const payload = token.split('.')[1];
   if (payload === undefined) return undefined;
   try {
     const claims: unknown = JSON.parse(atob(payload.replace(/-/g, '+').replace(/_/g, '/')));
-    const sub = typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : undefined;
-    return typeof sub === 'string' ? sub : undefined;
+    const claim = typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>)[name] : undefined;
+    return typeof claim === 'string' ? claim : undefined;
   } catch {
     return undefined;
   }

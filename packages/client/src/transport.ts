@@ -1,4 +1,17 @@
-import type { Ack, AckedEventName, ClientPayload, Control, HandshakeAuth, Network, Notify, Presence, Typing, Welcome } from '@nudge/types';
+import type {
+  Ack,
+  AckedEventName,
+  ClientPayload,
+  Control,
+  CustomEvent,
+  HandshakeAuth,
+  Network,
+  Notify,
+  Presence,
+  Receipt,
+  Typing,
+  Welcome,
+} from '@nudge/types';
 import type { NudgeError } from './errors.ts';
 
 /** Where and as whom to connect. */
@@ -18,6 +31,8 @@ export interface ConnectionHandlers {
   notify(notify: Notify): void;
   typing(typing: Typing): void;
   presence(presence: Presence): void;
+  receipt(receipt: Receipt): void;
+  event(event: CustomEvent): void;
   control(control: Control): void;
   /** The connection is over, or never came about. The error says whether to come back. */
   closed(error: NudgeError): void;
@@ -29,6 +44,8 @@ export interface Connection {
   request<Name extends AckedEventName>(event: Name, payload: ClientPayload<Name>, timeoutMs: number): Promise<Ack<Name>>;
   /** Sends `typing` if it can be written at once; forgets it otherwise. */
   typing(payload: ClientPayload<'typing'>): void;
+  /** The same for a custom event. */
+  event(payload: ClientPayload<'event'>): void;
   close(): void;
 }
 

@@ -21,7 +21,9 @@ function isItems(value: unknown, position: 'seq' | 'version'): boolean {
 }
 
 function isPage(value: Json): boolean {
-  return isItems(value.entries, 'seq') && isSeq(value.head) && isSeq(value.oldestSeq) && typeof value.more === 'boolean';
+  return (
+    isItems(value.entries, 'seq') && isObject(value.mine) && isSeq(value.head) && isSeq(value.oldestSeq) && typeof value.more === 'boolean'
+  );
 }
 
 function isDelta(value: unknown): value is ConversationDelta {
@@ -46,6 +48,7 @@ export function syncAnswer(value: unknown): SyncAnswer {
     !Number.isNaN(Date.parse(value.serverTime)) &&
     isObject(value.conversations) &&
     Object.values(value.conversations).every(isDelta) &&
+    (value.app === undefined || value.app === null || isApp(value.app)) &&
     (value.feed === undefined || value.feed === null || isFeed(value.feed)) &&
     (value.heads === undefined || value.heads === null || isHeads(value.heads));
   if (valid) return value as SyncAnswer;
@@ -60,6 +63,10 @@ function isFeed(value: unknown): boolean {
     isItems(value.items, 'version') &&
     (value.items as Json[]).every((item) => typeof item.subject === 'string' && isObject(item.state))
   );
+}
+
+function isApp(value: unknown): boolean {
+  return isObject(value) && isSeq(value.head) && typeof value.more === 'boolean' && isItems(value.entries, 'seq');
 }
 
 function isHeads(value: unknown): boolean {

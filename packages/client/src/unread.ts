@@ -1,0 +1,81 @@
+import type { Entry, Head } from '@nudge/types';
+import { type ConversationView, firstSeq } from './view/view.ts';
+
+/** What waits to be read in a conversation. */
+export interface Unread {
+  readonly readSeq: number;
+  readonly unread: number;
+  /** Unread messages that mention the user. */
+  readonly mentions: number;
+}
+
+interface Count extends Unread {
+  /** The count covers everything up to here. */
+  readonly upTo: number;
+}
+
+/**
+ * Unread counts between two syncs. The server's (heads, answers to read positions) are exact and replace what is here; meanwhile arriving
+ * messages count up and read positions count down. An integrator's own types count from the next head on, since only the server knows which do.
+ */
+export class UnreadCounts {
+  readonly #counts = new Map<string, Count>();
+  readonly #viewer: () => string | undefined;
+  readonly #changed: (conversationId: string, unread: Unread) => void;
+
+  constructor(viewer: () => string | undefined, changed: (conversationId: string, unread: Unread) => void) {
+    this.#viewer = viewer;
+    this.#changed = changed;
+  }
+
+  get(conversationId: string): Unread | undefined {
+    const count = this.#counts.get(conversationId);
+    return count === undefined ? undefined : { readSeq: count.readSeq, unread: count.unread, mentions: count.mentions };
+  }
+
+  /** The server's list. One that is behind what was counted or read here is followed by a newer one. */
+  head({ id, lastSeq, readSeq, unread, mentions }: Pick<Head, 'id' | 'lastSeq' | 'readSeq' | 'unread' | 'mentions'>): void {
+    const known = this.#counts.get(id);
+    if (known !== undefined && (lastSeq < known.upTo || readSeq < known.readSeq)) return;
+    this.#set(id, { readSeq, unread, mentions, upTo: lastSeq });
+  }
+
+  entry(conversationId: string, { seq, type, senderId, mentions }: Entry): void {
+    const known = this.#counts.get(conversationId);
+    if (known === undefined || seq <= known.upTo) return;
+    const me = this.#viewer();
+    const counts = type === 'message' && senderId != null && senderId !== me && seq > known.readSeq;
+    const named = counts && me !== undefined && mentions?.includes(me) === true;
+    this.#set(conversationId, { ...known, upTo: seq, unread: known.unread + (counts ? 1 : 0), mentions: known.mentions + (named ? 1 : 0) });
+  }
+
+  /** The read position has moved. `exact`: the server's count with it; `view`: what can be counted here otherwise. */
+  read(conversationId: string, readSeq: number, exact: number | undefined, view: ConversationView | undefined): void {
+    const known = this.#counts.get(conversationId);
+    if (known === undefined || readSeq < known.readSeq || (readSeq === known.readSeq && exact === undefined)) return;
+    if (exact === 0 || readSeq >= known.upTo) {
+      this.#set(conversationId, { ...known, readSeq, unread: 0, mentions: 0 });
+      return;
+    }
+    if (view === undefined || firstSeq(view) > readSeq + 1) {
+      this.#set(conversationId, { ...known, readSeq, unread: exact ?? known.unread });
+      return;
+    }
+    const me = this.#viewer();
+    const above = view.entries.filter(({ seq, type, senderId }) => seq > readSeq && type === 'message' && senderId !== me);
+    const mentions = above.filter((entry) => me !== undefined && entry.mentions?.includes(me) === true).length;
+    this.#set(conversationId, { ...known, readSeq, unread: exact ?? above.length, mentions });
+  }
+
+  drop(conversationId: string): void {
+    this.#counts.delete(conversationId);
+  }
+
+  #set(conversationId: string, count: Count): void {
+    const before = this.#counts.get(conversationId);
+    this.#counts.set(conversationId, count);
+    const { readSeq, unread, mentions } = count;
+    if (before !== undefined && before.readSeq === readSeq && before.unread === unread && before.mentions === mentions) return;
+    this.#changed(conversationId, { readSeq, unread, mentions });
+  }
+}
