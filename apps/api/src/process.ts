@@ -30,7 +30,7 @@ export async function startApiProcess({ process: config, api: apiSettings, failp
   const api = opened.use(createApi({ ...platform, config: apiSettings, stores: createApiStores(primary), jobs, failpoints }));
   const host = opened.use(platform.host({ hot: api.hot, routes: api.routes, extra: api.extra, ready: api.ready }));
   await api.start();
-  const { url } = await host.start();
-  log.info({ url }, 'listening');
+  const { url, opsUrl } = await host.start();
+  log.info({ url, opsUrl }, 'listening');
   return opened.move();
 }

@@ -31,7 +31,7 @@ export async function startSyncProcess({ process: config, sync: syncSettings }: 
   const sync = opened.use(createSync({ ...platform, config: syncSettings, stores: createSyncStores({ primary, replicas }) }));
   const host = opened.use(platform.host({ hot: sync.hot, routes: sync.routes, ready: [sync.ready] }));
   await sync.start();
-  const { url } = await host.start();
-  log.info({ url }, 'listening');
+  const { url, opsUrl } = await host.start();
+  log.info({ url, opsUrl }, 'listening');
   return opened.move();
 }

@@ -48,7 +48,6 @@ export {
   type HttpHostOptions,
   type HttpTimeouts,
 } from './http/http-host.ts';
-export type { OpsOptions, ReadyCheck } from './http/ops-routes.ts';
 export { createOriginPolicy, type OriginPolicy } from './http/origin-policy.ts';
 export {
   createPipeline,
@@ -73,7 +72,9 @@ export {
   logLevels,
 } from './log.ts';
 export { createMetrics, type MetricConfig, type Metrics } from './metrics.ts';
-export { type Platform, type PlatformOptions, startPlatform } from './platform.ts';
+export type { OpsAddress } from './ops/ops-server.ts';
+export type { ReadyCheck, ReadyReport } from './ops/readiness.ts';
+export { type Platform, type PlatformOptions, type ProcessHost, startPlatform } from './platform.ts';
 export {
   type Bus,
   type BusMessage,

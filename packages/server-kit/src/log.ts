@@ -12,7 +12,7 @@ export type LogLevel = (typeof logLevels)[number];
  * every other text, object or list is replaced. The message of a line is constant text and takes no values.
  */
 export const loggedFields: ReadonlySet<string> = new Set(
-  `appId check code component conversationId dataDir deviceId gatewayId group host hostname kid kind limit log method migration name phase reason
+  `appId check code component conversationId dataDir deviceId gatewayId group host hostname kid kind limit log method migration name opsUrl phase reason
   requestId route sessionId signal state subject topic type url userId variable version`.split(/\s+/),
 );
 

@@ -1,19 +1,23 @@
+import type { IncomingMessage } from 'node:http';
 import { type Admission, createAdmission } from './auth/admission.ts';
 import { AppDirectory, type DirectoryContent } from './auth/app-directory.ts';
 import { createServerKeyVerifier } from './auth/server-key.ts';
 import { createTokenVerifier, type TokenVerifier } from './auth/token-verifier.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Config } from './config.ts';
+import { createClientAddress } from './http/client-address.ts';
 import { createHttpHost, type HttpHost, type HttpHostOptions } from './http/http-host.ts';
 import { createOriginPolicy, type OriginPolicy } from './http/origin-policy.ts';
 import { createPipeline } from './http/pipeline.ts';
 import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createOpsServer, type OpsServer } from './ops/ops-server.ts';
 import type { Bus } from './ports/bus.ts';
 import { MemoryBus } from './ports/memory/memory-bus.ts';
 import { MemoryRateLimiter } from './ports/memory/memory-rate-limiter.ts';
 import { MemorySessionRegistry } from './ports/memory/memory-session-registry.ts';
 import type { SessionRegistry } from './ports/session-registry.ts';
+import { openTls } from './tls/tls.ts';
 
 export interface PlatformOptions {
   readonly config: Config;
@@ -41,10 +45,15 @@ export interface Platform extends AsyncDisposable {
   readonly origins: OriginPolicy;
   readonly bus: Bus;
   readonly registry: SessionRegistry;
-  /** The HTTP server for some routes, by the process' own address unless a port is given. Not disposed of with the platform. */
-  host(
-    parts: Pick<HttpHostOptions, 'hot' | 'routes' | 'extra'> & { readonly ready: HttpHostOptions['ops']['ready']; readonly port?: number },
-  ): HttpHost;
+  /** Where a request comes from, through the trusted proxies. */
+  readonly clientAddress: (req: IncomingMessage) => string;
+  /** The two listeners of the process, the public one by its own address unless a port is given. Not disposed of with the platform. */
+  host(parts: Pick<HttpHostOptions, 'hot' | 'routes' | 'extra' | 'ready'> & { readonly port?: number }): ProcessHost;
+}
+
+/** The HTTP server for some routes, and beside it the operations port, which opens before it and closes after it. */
+export interface ProcessHost extends HttpHost {
+  start(): Promise<{ url: string; opsUrl: string }>;
 }
 
 /** Builds a platform and reads the keys once; rejects when they cannot be read. */
@@ -53,6 +62,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { limits } = config;
   await using stack = new AsyncDisposableStack();
   const metrics = stack.use(createMetrics());
+  const tls = config.tls === undefined ? undefined : stack.use(await openTls({ files: config.tls, log, metrics, clock }));
   const directory = stack.use(new AppDirectory({ load, clock, log }));
   await directory.start();
   const bus = options.bus ?? stack.use(new MemoryBus({ log }));
@@ -62,8 +72,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const admit = createAdmission({ ensure });
   const origins = createOriginPolicy({ allowed: config.allowedOrigins, localhost });
   const limiter = new MemoryRateLimiter({ clock });
-  const { trustProxy } = config;
-  const pipeline = createPipeline({ tokens, serverKeys, limiter, limits, metrics, log, directory, clock, admit, trustProxy });
+  const clientAddress = createClientAddress(config.trustProxy);
+  const pipeline = createPipeline({ tokens, serverKeys, limiter, limits, metrics, log, directory, clock, admit, clientAddress });
   const opened = stack.move();
   return {
     limits,
@@ -76,8 +86,27 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     origins,
     bus,
     registry,
-    host: ({ ready, port = config.port, ...parts }) =>
-      createHttpHost({ ...parts, pipeline, origins, ops: { metrics, ready }, log, limits, port, host: config.host }),
+    clientAddress,
+    host({ port = config.port, ...parts }) {
+      const http = createHttpHost({ ...parts, pipeline, origins, log, limits, tls, port, host: config.host });
+      return withOps(http, createOpsServer({ ...config.ops, metrics, readiness: http.readiness, log, clock }));
+    },
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+function withOps(http: HttpHost, ops: OpsServer): ProcessHost {
+  return {
+    server: http.server,
+    readiness: http.readiness,
+    async start() {
+      const { url: opsUrl } = await ops.start();
+      const { url } = await http.start();
+      return { url, opsUrl };
+    },
+    async [Symbol.asyncDispose]() {
+      await http[Symbol.asyncDispose]();
+      await ops[Symbol.asyncDispose]();
+    },
   };
 }

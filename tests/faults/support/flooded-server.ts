@@ -27,7 +27,7 @@ const LOG_NAME_CHARACTERS = 1_000;
 const say = (answer: Answer) => process.send?.(answer);
 
 async function blocked(): Promise<number> {
-  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const text = await (await fetch(`${server.opsUrl}/metrics`)).text();
   return Number(/^nudge_gateway_blocked_total (\d+)/m.exec(text)?.[1] ?? 0);
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { createWorld, range, seqs, type World } from './support/sync-server.ts';
+import { createWorld, range, type SyncServer, seqs, type World } from './support/sync-server.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -64,10 +64,10 @@ test('clients that go away while they wait leave nothing behind', async () => {
   it.proxy.stall();
   const gone = new AbortController();
   const pulls = range(1, 20).map(() => ann.get(`/v1/sync/conversations/${id}/entries`, gone.signal));
-  await waitFor('the pulls to arrive', async () => (await inFlight(it.server.url)) >= 20);
+  await waitFor('the pulls to arrive', async () => (await inFlight(it.server)) >= 20);
   gone.abort();
   expect((await Promise.allSettled(pulls)).map(({ status }) => status)).toEqual(pulls.map(() => 'rejected'));
-  await waitFor('the pulls to be given up', async () => (await inFlight(it.server.url)) === 0);
+  await waitFor('the pulls to be given up', async () => (await inFlight(it.server)) === 0);
   it.proxy.heal();
 });
 
@@ -101,7 +101,7 @@ test('many clients at once, members and strangers, while the log grows: nobody s
   await writing;
 });
 
-async function inFlight(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
+async function inFlight({ metrics }: SyncServer): Promise<number> {
+  const text = await metrics.text();
   return Number(/^nudge_http_requests_in_flight (\d+)/m.exec(text)?.[1] ?? Number.NaN);
 }

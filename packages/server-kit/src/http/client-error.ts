@@ -12,7 +12,9 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 
 /** A connection on which something else than HTTP arrived, or nothing in time: a refusal, then the end. */
 export function onClientError(error: Error & { code?: string }, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Without a handshake there is nothing to answer in.
+  const noHandshake = /^ERR_(SSL|TLS)_/.test(error.code ?? '');
+  if (error.code === 'ECONNRESET' || noHandshake || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -19,9 +19,9 @@ const head = (token: string, ...headers: string[]) =>
   );
 
 describe('for those who run it', () => {
-  it('tells that it lives, whether it is ready, and its metrics', async () => {
+  it('tells that it lives and whether it is ready, and keeps its metrics to itself', async () => {
     let ready = true;
-    const { url, request } = await start({
+    const { url, request, metrics } = await start({
       ready: [
         { name: 'database', check: async () => ready },
         {
@@ -40,9 +40,8 @@ describe('for those who run it', () => {
     expect(response.status).toBe(503);
     expect(await response.json()).toEqual({ ready: false, stopping: false, checks: { database: false, bus: false } });
     await request('/v1/wait');
-    const metrics = await fetch(`${url}/metrics`);
-    expect(metrics.headers.get('content-type')).toContain('text/plain; version=0.0.4');
-    expect(await metrics.text()).toContain('nudge_http_request_seconds_count{route="wait",status="200"} 1');
+    expect((await fetch(`${url}/metrics`)).status).toBe(404);
+    expect(await metrics()).toContain('nudge_http_request_seconds_count{route="wait",status="200"} 1');
   });
 
   it('serves pages beside the routes, under a policy, without saying what it is made of', async () => {
@@ -170,13 +169,13 @@ describe('what is no proper request', () => {
   });
 
   it('a client that leaves amid its body costs nothing', async () => {
-    const { token, url, logged } = await start();
+    const { token, url, logged, metrics } = await start();
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
     socket.write(`${head(token, 'Content-Length: 100')}{"text"`);
-    await eventually(async () => (await (await fetch(`${url}/metrics`)).text()).includes('nudge_http_requests_in_flight 1'));
+    await eventually(async () => (await metrics()).includes('nudge_http_requests_in_flight 1'));
     socket.destroy();
     await eventually(() => logged().includes('"status":499'));
-    await eventually(async () => (await (await fetch(`${url}/metrics`)).text()).includes('nudge_http_requests_in_flight 0'));
+    await eventually(async () => (await metrics()).includes('nudge_http_requests_in_flight 0'));
     expect(logged()).not.toContain('"level":"error"');
   });
 

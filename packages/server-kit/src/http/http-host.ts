@@ -1,14 +1,17 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Limits } from '@nudge/types';
 import express from 'express';
 import { NudgeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
+import { type ReadyCheck, type ReadyReport, reportReadiness } from '../ops/readiness.ts';
+import type { Tls } from '../tls/tls.ts';
 import { onClientError, onConnect } from './client-error.ts';
 import { answerCors } from './cors.ts';
-import { type OpsOptions, opsRoutes } from './ops-routes.ts';
+import { close, listen } from './listening.ts';
 import type { OriginPolicy } from './origin-policy.ts';
 import type { Pipeline } from './pipeline.ts';
+import { probeRoutes } from './probe-routes.ts';
 import type { BoundRoute } from './route-binding.ts';
 import { RouteTree } from './route-tree.ts';
 
@@ -40,11 +43,14 @@ export interface HttpHostOptions {
   readonly hot: readonly BoundRoute[];
   readonly routes: readonly BoundRoute[];
   readonly origins: OriginPolicy;
-  readonly ops: OpsOptions;
+  /** What `/readyz` asks for. */
+  readonly ready: readonly ReadyCheck[];
   /** Pages and documents. The default Content-Security-Policy allows what comes from this server; a page that needs more sets its own. */
   readonly extra?: readonly express.Router[];
   readonly log: Logger;
   readonly limits: Limits;
+  /** With it the port speaks TLS only. Whoever brings it disposes of it. */
+  readonly tls?: Tls | undefined;
   /** 0 for any free one. */
   readonly port: number;
   readonly host: string;
@@ -56,6 +62,8 @@ export interface HttpHost extends AsyncDisposable {
   readonly server: Server;
   /** Listens; rejects when it cannot. `url` is where the server can be reached from this machine. */
   start(): Promise<{ url: string }>;
+  /** What `/readyz` answers. */
+  readiness(): Promise<ReadyReport>;
 }
 
 const securityHeaders = {
@@ -66,43 +74,50 @@ const securityHeaders = {
 
 /** The HTTP server of a process: hot routes on a plain listener, everything else on Express. */
 export function createHttpHost(options: HttpHostOptions): HttpHost {
-  const { pipeline, hot, origins, limits, log } = options;
+  const { pipeline, hot, origins, limits, log, tls } = options;
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
   let stopping = false;
-  const app = createExpressApp(options, () => stopping);
+  const readiness = () => reportReadiness(options.ready, () => stopping, log);
+  const app = createExpressApp(options, readiness);
   const listener = pipeline.listener(hot, app as RequestListener);
-  const server: Server = createServer(
-    {
-      requestTimeout: timeouts.requestMs,
-      headersTimeout: timeouts.headersMs,
-      keepAliveTimeout: timeouts.keepAliveMs,
-      // Any other protocol that is offered (h2c) may be ignored (RFC 9110, 7.8): the request is answered as if it were not.
-      shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket' && server.listenerCount('upgrade') > 0,
-      connectionsCheckingInterval: Math.min(1_000, timeouts.requestMs, timeouts.headersMs),
-    },
-    (req, res) => {
-      if (stopping) res.shouldKeepAlive = false;
-      const origin = req.headers.origin;
-      if (origin === undefined || !answerCors(req, res, origin, origins)) listener(req, res);
-    },
-  );
+  const serverOptions: ServerOptions = {
+    requestTimeout: timeouts.requestMs,
+    headersTimeout: timeouts.headersMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    // Any other protocol that is offered (h2c) may be ignored (RFC 9110, 7.8): the request is answered as if it were not.
+    shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket' && server.listenerCount('upgrade') > 0,
+    connectionsCheckingInterval: Math.min(1_000, timeouts.requestMs, timeouts.headersMs),
+  };
+  const onRequest = (req: IncomingMessage, res: ServerResponse) => {
+    if (stopping) res.shouldKeepAlive = false;
+    const origin = req.headers.origin;
+    if (origin === undefined || !answerCors(req, res, origin, origins)) listener(req, res);
+  };
+  const server: Server = createListener(tls, serverOptions, timeouts, onRequest);
   server.timeout = timeouts.idleMs;
   server.maxConnections = limits.gatewaySockets + limits.requestsInFlight;
   server.on('clientError', onClientError).on('connect', onConnect);
 
   return {
     server,
-    start: () => listen(server, options.port, options.host),
+    start: () => listen(server, tls === undefined ? 'http' : 'https', options.port, options.host),
+    readiness,
     async [Symbol.asyncDispose]() {
       stopping = true;
-      if (!server.listening) return;
       await close(server, timeouts.stopMs, log);
     },
   };
 }
 
-function createExpressApp(options: HttpHostOptions, stopping: () => boolean): express.Express {
-  const { pipeline, hot, routes, ops, extra = [], log } = options;
+function createListener(tls: Tls | undefined, options: ServerOptions, timeouts: HttpTimeouts, onRequest: RequestListener): Server {
+  if (tls === undefined) return createServer(options, onRequest);
+  const server = createTlsServer({ ...options, ...tls.context(), handshakeTimeout: timeouts.headersMs }, onRequest);
+  tls.follow(server);
+  return server;
+}
+
+function createExpressApp(options: HttpHostOptions, readiness: () => Promise<ReadyReport>): express.Express {
+  const { pipeline, hot, routes, extra = [] } = options;
   const all = [...hot, ...routes];
   const known = new RouteTree<BoundRoute>();
   for (const bound of all) known.add(bound.route.method, bound.route.path, bound);
@@ -112,7 +127,7 @@ function createExpressApp(options: HttpHostOptions, stopping: () => boolean): ex
     res.set(securityHeaders);
     next();
   });
-  app.use(opsRoutes({ ...ops, stopping, log }));
+  app.use(probeRoutes(readiness));
   // The hot ones too: what the plain listener leaves to Express (HEAD) finds them here.
   app.use(pipeline.router(all));
   for (const router of extra) app.use(router);
@@ -131,37 +146,4 @@ function fromExpress(error: unknown): unknown {
   const status = error instanceof Error && 'status' in error ? error.status : undefined;
   if (status === 404) return new NudgeError('not_found');
   return typeof status === 'number' && status >= 400 && status < 500 ? new NudgeError('invalid_request') : error;
-}
-
-function listen(server: Server, port: number, host: string): Promise<{ url: string }> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address() as AddressInfo;
-      const name = address.address === '0.0.0.0' || address.address === '::' ? '127.0.0.1' : address.address;
-      resolve({
-        url: `http://${name.includes(':') ? `[${name}]` : name}:${address.port}`,
-      });
-    });
-  });
-}
-
-/**
- * Ends when the last connection has: idle ones at once, those at work after their answer, all others when the time is up. Upgraded
- * connections belong to whoever upgraded them; they are not waited for longer than that.
- */
-async function close(server: Server, stopMs: number, log: Logger): Promise<void> {
-  const closed = Promise.withResolvers<void>();
-  server.close(() => closed.resolve());
-  // An answer begun before the wish to stop leaves its connection open and idle.
-  const sweep = setInterval(() => server.closeIdleConnections(), 20);
-  const cut = setTimeout(() => {
-    log.warn('connections were cut');
-    server.closeAllConnections();
-    closed.resolve();
-  }, stopMs);
-  await closed.promise;
-  clearInterval(sweep);
-  clearTimeout(cut);
 }

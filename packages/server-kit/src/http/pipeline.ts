@@ -10,7 +10,7 @@ import { NudgeError, toNudgeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RateDecision, RateLimiter } from '../ports/rate-limiter.ts';
-import { clientAddress } from './client-address.ts';
+import { createClientAddress } from './client-address.ts';
 import { clientGoneStatus, Exchange } from './exchange.ts';
 import { type Mounted, mount, rawParams } from './mounted-route.ts';
 import { ClientGone, hasBody, readJsonBody } from './read-body.ts';
@@ -31,8 +31,8 @@ export interface PipelineOptions {
   readonly clock?: Clock;
   /** Asked for every request of a user after its token: ensures the user's row, refuses by throwing. */
   readonly admit?: Admission;
-  /** Proxies in front that append to X-Forwarded-For. */
-  readonly trustProxy?: number;
+  /** Where a request comes from; the other end of its connection by default. */
+  readonly clientAddress?: (req: IncomingMessage) => string;
 }
 
 /** The way of every request: id, authentication, rate limit, validation, admission, handler, answer or problem, metrics. */
@@ -56,7 +56,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 }
 
 class RequestPipeline {
-  readonly #options: PipelineOptions & { readonly clock: Clock };
+  readonly #options: PipelineOptions & Required<Pick<PipelineOptions, 'clock' | 'clientAddress'>>;
   readonly #requestId = createRequestIds();
   #inFlight = 0;
   /** Requests with a body in progress, by whom their rate is counted against. */
@@ -64,7 +64,7 @@ class RequestPipeline {
   #limiterFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PipelineOptions) {
-    this.#options = { ...options, clock: options.clock ?? systemClock };
+    this.#options = { ...options, clock: options.clock ?? systemClock, clientAddress: options.clientAddress ?? createClientAddress([]) };
     options.metrics.gauge({
       name: 'nudge_http_requests_in_flight',
       help: 'HTTP requests being worked on',
@@ -151,7 +151,7 @@ class RequestPipeline {
     if (!this.#options.directory.isFresh())
       throw new NudgeError('database_unavailable', { detail: 'the keys of the apps could not be read' });
     const { route, rateKeys } = mounted;
-    if (route.auth === 'none') return `${route.rate}/ip/${clientAddress(exchange.req, this.#options.trustProxy ?? 0)}`;
+    if (route.auth === 'none') return `${route.rate}/ip/${this.#options.clientAddress(exchange.req)}`;
     const credential = bearer(exchange.req.headers.authorization);
     if (route.auth === 'server') {
       exchange.server = this.#options.serverKeys.verify(credential);

@@ -5,7 +5,7 @@ const maxIssues = 20;
 const maxMessage = 200;
 
 /** What the schema gives out for `value`; throws `invalid_request` with the fields at fault, their paths beginning with `where`. */
-export function validate(schema: z.ZodType, value: unknown, where: 'params' | 'query' | 'body'): unknown {
+export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown, where: 'params' | 'query' | 'body'): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw new NudgeError('invalid_request', {

@@ -141,7 +141,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     routes: api.routes,
     extra: api.extra,
     origins: createOriginPolicy({ allowed: [], localhost: false }),
-    ops: { metrics, ready: api.ready },
+    ready: api.ready,
     log,
     limits,
     port: 0,

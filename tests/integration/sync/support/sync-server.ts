@@ -14,6 +14,7 @@ import {
   createTokenVerifier,
   MemoryBus,
   MemoryRateLimiter,
+  type Metrics,
   mintToken,
 } from '@nudge/server-kit';
 import { createSync, createSyncStores, type SyncConfig, type SyncStores, syncConfig } from '@nudge/sync';
@@ -38,6 +39,7 @@ export interface Reader {
 export interface SyncServer extends AsyncDisposable {
   readonly url: string;
   readonly bus: MemoryBus;
+  readonly metrics: Metrics;
   as(userId: string, appId?: string): Reader;
 }
 
@@ -215,15 +217,16 @@ async function serve(database: TestDatabase, keys: ReadonlyMap<string, AppKey>, 
     directory,
   });
   const origins = createOriginPolicy({ allowed: [], localhost: false });
-  const ops = { metrics, ready: [sync.ready] };
+  const ready = [sync.ready];
   const host = opened.use(
-    createHttpHost({ pipeline, hot: sync.hot, routes: sync.routes, origins, ops, log, limits, port: 0, host: '127.0.0.1' }),
+    createHttpHost({ pipeline, hot: sync.hot, routes: sync.routes, origins, ready, log, limits, port: 0, host: '127.0.0.1' }),
   );
   await sync.start();
   const { url } = await host.start();
   return {
     url,
     bus,
+    metrics,
     as(userId, appId = 'one') {
       const key = keys.get(appId);
       if (key === undefined) throw new Error(`no app ${appId}`);
