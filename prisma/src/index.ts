@@ -44,7 +44,6 @@ export { markRead, type ReadInput, type ReadResult } from './sql/mark-read.ts';
 export { type MemberList, memberList, memberPage } from './sql/member-list.ts';
 export { type MembershipState, membersChangedAt, membershipFeed, type UserOfConversation } from './sql/membership-feed.ts';
 export { type MembershipPair, membershipPairs } from './sql/membership-pairs.ts';
-export { addNotice, dismissNotice, type NoticeKey } from './sql/notices.ts';
 export {
   deferOutbox,
   deleteOutbox,

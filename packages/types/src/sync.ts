@@ -48,7 +48,7 @@ export type ConversationDelta = z.infer<typeof conversationDeltaSchema>;
 /**
  * A change in the user's own feed; `state` is absolute. Subjects: `member/<conversationId>` `{role, state, joinedSeq, leftSeq?, mutedUntil?}`,
  * `read/<conversationId>` `{readSeq}`, `pref/<conversationId>` (see `Preferences`), `block/<userId>` `{blocked}`,
- * `notice/<noticeId>` `{body}` or `{dismissed: true}`.
+ * `notice/<noticeId>` `{body}`, null once dismissed.
  */
 export const feedItemSchema = z
   .strictObject({ subject: z.string(), version: seqSchema, state: z.record(z.string(), z.unknown()) })

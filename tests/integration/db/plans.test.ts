@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  addNotice,
   appEntriesAfter,
   append,
   applyFeed,
@@ -13,7 +12,6 @@ import {
   createPool,
   deferOutbox,
   deleteOutbox,
-  dismissNotice,
   dueOutbox,
   dueScheduled,
   ensureUser,
@@ -325,14 +323,6 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['presenceVisibility', () => presenceVisibility(pool, 'a', ['ann', 'bob'])],
   ['getUser', () => getUser(pool, 'a', 'ann')],
   ['updateMe', () => updateMe(pool, 'a', 'ann', { displayName: 'Ann' })],
-  [
-    'notices',
-    async () => {
-      const key = { ...ann, noticeId: randomUUID() };
-      await addNotice(pool, { ...key, body: '{}' });
-      await dismissNotice(pool, key);
-    },
-  ],
   [
     'scheduled',
     async () => {

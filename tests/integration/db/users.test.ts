@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
-  addNotice,
   applyFeed,
   createConversation,
-  dismissNotice,
   feedAfter,
   getUser,
   hideDirect,
@@ -47,18 +45,6 @@ test('a profile: absent and null leave alone, empty clears', async () => {
       ['bob', 'everyone'],
     ]),
   );
-});
-
-test('a notice is added once and dismissed once', async () => {
-  const key = { appId: 'a', userId: 'nan', noticeId: randomUUID() };
-  expect(await dismissNotice(db.pool, key)).toEqual({ found: false, version: null });
-  expect(await addNotice(db.pool, { ...key, body: '{"text":"hi"}' })).toBe(1);
-  expect(await addNotice(db.pool, { ...key, body: '{"text":"other"}' })).toBeNull();
-  expect(await stateOf('nan', `notice/${key.noticeId}`)).toEqual({ body: { text: 'hi' } });
-  expect(await dismissNotice(db.pool, key)).toEqual({ found: true, version: 2 });
-  expect(await dismissNotice(db.pool, key)).toEqual({ found: true, version: null });
-  expect(await addNotice(db.pool, { ...key, body: '{"text":"hi"}' })).toBeNull();
-  expect(await stateOf('nan', `notice/${key.noticeId}`)).toEqual({ dismissed: true });
 });
 
 test('mirrors of hiding and showing may come in any order, beside preferences', async () => {
