@@ -79,6 +79,8 @@ export {
   type Bus,
   type BusMessage,
   conversationTopic,
+  type KickReason,
+  kickReasons,
   type Publication,
   userTopic,
 } from './ports/bus.ts';
@@ -90,6 +92,13 @@ export type {
   RateLimit,
   RateLimiter,
 } from './ports/rate-limiter.ts';
+export { connectRedis, RedisConnection, type RedisConnectionOptions } from './ports/redis/connection.ts';
+export { parseRedisUrl, type RedisEndpoint, redisUrlForms } from './ports/redis/endpoint.ts';
+export { RedisBus, type RedisBusOptions } from './ports/redis/redis-bus.ts';
+export { RedisRateLimiter } from './ports/redis/redis-rate-limiter.ts';
+export { RedisSessionRegistry, type RedisSessionRegistryOptions } from './ports/redis/redis-session-registry.ts';
+export { defaultRedisTimings, type RedisTimings } from './ports/redis/timings.ts';
+export { noRevocations, type Revocations } from './ports/revocations.ts';
 export { constantRouter, type Router } from './ports/router.ts';
 export type {
   SessionRecord,
