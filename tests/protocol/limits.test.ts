@@ -4,6 +4,7 @@ import { readConfig } from '@nudge/server-kit';
 import { defaultLimits, type LimitName, limitVariable } from '@nudge/types';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
+import { actsOn } from './support/acts.ts';
 import { refusedUpgrade } from './support/raw-socket.ts';
 import { refusedHandshake } from './support/socket.ts';
 import { range, useWorld } from './support/world.ts';
@@ -26,6 +27,19 @@ const lowered = {
   membersPerRequest: 3,
   adminMembersPerRequest: 4,
   usersPerUpsert: 10,
+  mentionsPerMessage: 2,
+  reactionsPerMessage: 2,
+  pinsPerConversation: 2,
+  scheduledPerUser: 2,
+  scheduleAheadSeconds: 3_600,
+  expirySeconds: 3_600,
+  slowModeSeconds: 60,
+  retentionSeconds: 3_600,
+  draftBytes: 50,
+  blocksPerUser: 1,
+  receiptMembers: 2,
+  eventPayloadBytes: 50,
+  usersPerQuery: 2,
   conversationsPerUser: 4,
   tokenLifetimeSeconds: 3_600,
   writesPer10Seconds: 30,
@@ -33,6 +47,7 @@ const lowered = {
   marksPer10Seconds: 3,
   socketEventsPer10Seconds: 10,
   typingPer10Seconds: 3,
+  customEventsPer10Seconds: 3,
 } as const satisfies Partial<Record<LimitName, number>>;
 
 /** Bounds that only a load can reach, and where that is done. */
@@ -52,6 +67,7 @@ const variables = (limits: Partial<Record<LimitName, number>>): Record<string, s
   Object.fromEntries(Object.entries(limits).map(([name, value]) => [limitVariable(name as LimitName), String(value)]));
 
 const world = useWorld({ env: variables(lowered) });
+const acts = actsOn(() => world.http);
 
 describe('limits', () => {
   it('are all either lowered here or named with the place that does', () => {
@@ -139,6 +155,56 @@ describe('an error about a limit names it', () => {
     expect((await world.sync(ann, { conversations: { [id]: { after: 4 } } })).conversations[id]).not.toHaveProperty('tooLong');
   });
 
+  it('mentionsPerMessage, expirySeconds, scheduleAheadSeconds, scheduledPerUser', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    const later = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
+    const three = (await acts.send(ann, id, 'x', { mentions: ['a', 'b', 'c'] })).refused('invalid_request');
+    expect(JSON.stringify(three)).toContain('mentionsPerMessage');
+    expect(JSON.stringify((await acts.send(ann, id, 'x', { expiresIn: 3_601 })).refused('invalid_request').issues)).toContain('3600');
+    (await acts.send(ann, id, 'x', { expiresIn: 3_600 })).ok(201);
+    const far = (await acts.send(ann, id, 'x', { sendAt: later(3_700) })).refused('invalid_request');
+    expect(JSON.stringify(far)).toContain('scheduleAheadSeconds');
+    for (const _ of range(1, 2)) (await acts.send(ann, id, 'x', { sendAt: later(3_000) })).ok(202);
+    expect((await acts.send(ann, id, 'x', { sendAt: later(3_000) })).refused('limit_reached').detail).toContain('scheduledPerUser');
+  });
+
+  it('reactionsPerMessage, pinsPerConversation', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    await world.sendMany(ann, id, 3);
+    for (const emoji of ['👍', '🎉']) (await acts.react(ann, id, 2, emoji)).ok();
+    expect((await acts.react(ann, id, 2, '🐟')).refused('limit_reached').detail).toContain('reactionsPerMessage');
+    for (const seq of [2, 3]) (await acts.pin(ann, id, seq)).ok();
+    expect((await acts.pin(ann, id, 4)).refused('limit_reached').detail).toContain('pinsPerConversation');
+  });
+
+  it('slowModeSeconds, retentionSeconds, draftBytes', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    for (const [field, bound] of [
+      ['slowModeSeconds', 60],
+      ['retentionSeconds', 3_600],
+    ] as const) {
+      const problem = (await acts.update(ann, id, { [field]: bound + 1 })).refused('invalid_request');
+      expect(JSON.stringify(problem.issues)).toContain(String(bound));
+      (await acts.update(ann, id, { [field]: bound })).ok();
+    }
+    const draft = { token: ann.token, params: { conversationId: id }, body: { draft: { text: 'x'.repeat(50) } } };
+    expect((await world.http.call('updatePreferences', draft)).refused('too_large').detail).toContain('draftBytes');
+  });
+
+  it('blocksPerUser, usersPerQuery', async () => {
+    const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');
+    const block = (userId: string) => world.http.call('blockUser', { token: ann.token, params: { userId } });
+    (await block(bob.id)).ok();
+    expect((await block(cem.id)).refused('limit_reached').detail).toContain('blocksPerUser');
+    const profiles = await world.http.call('getUsers', { token: ann.token, query: { ids: 'a,b,c' } });
+    expect(JSON.stringify(profiles.refused('invalid_request').issues)).toContain('usersPerQuery');
+    const presence = await world.http.call('getPresence', { token: ann.token, query: { users: 'a,b,c' } });
+    expect(JSON.stringify(presence.refused('invalid_request').issues)).toContain('usersPerQuery');
+  });
+
   it('tokenLifetimeSeconds', async () => {
     const [ann] = await world.people('ann');
     const mint = (ttlSeconds: number) =>
@@ -161,9 +227,7 @@ describe('an error about a limit names it', () => {
     // At least as many as the bound; a few more, since they come back bit by bit.
     const within = (n: number, bound: number) => n > bound && n <= 2 * bound + 1;
     expect([within(marks.n, 3), marks.text.includes('marksPer10Seconds')]).toEqual([true, true]);
-    const writes = await until429(() =>
-      world.http.call('sendMessage', { token: ann.token, params: { conversationId: id }, body: { clientMsgId: 'x', body: {} } }),
-    );
+    const writes = await until429(() => acts.send(ann, id, {}));
     expect([within(writes.n + 1, 30), writes.text.includes('writesPer10Seconds')]).toEqual([true, true]);
     const reads = await until429(() => world.http.call('getConversation', { token: ann.token, params: { conversationId: id } }));
     expect([within(reads.n, 40), reads.text.includes('readsPer10Seconds')]).toEqual([true, true]);
@@ -205,6 +269,44 @@ describe('limits of a socket', () => {
     await typist.ask('presence.set', { status: 'online' });
     await watcher.reach(`c/${id}`, await world.send(ann, id));
     expect(watcher.heard('typing')).toHaveLength(3);
+  });
+
+  it('customEventsPer10Seconds, eventPayloadBytes: what is above the one is dropped, above the other refused', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    const { id } = await world.create(ann, { members: [bob] });
+    const watcher = await world.device(bob);
+    const sender = await world.device(ann);
+    await watcher.ask('watch', { conversationIds: [id] });
+    await sender.ask('watch', { conversationIds: [id] });
+    const wave = (payload: object) => sender.tell('event', { conversationId: id, name: 'wave', payload });
+    await sender.askRefused('invalid_request', 'event', { conversationId: id, name: 'wave', payload: { text: 'x'.repeat(50) } });
+    for (const n of range(1, 2)) {
+      wave({ n });
+      await waitFor(`event ${n}`, () => watcher.heard('event').some(({ payload }) => payload.n === n));
+    }
+    for (const n of range(3, 6)) wave({ n });
+    await sender.ask('presence.set', { status: 'online' });
+    await watcher.reach(`c/${id}`, await world.send(ann, id));
+    const heard = watcher.heard('event').map(({ payload }) => payload);
+    expect(heard.length).toBeLessThanOrEqual(3);
+    expect(heard.every((payload) => typeof payload.n === 'number')).toBe(true);
+    expect(sender.ended).toBeUndefined();
+  });
+
+  it('receiptMembers: above it receipts are asked for, not pushed', async () => {
+    const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');
+    const small = await world.create(ann, { members: [bob] });
+    const large = await world.create(ann, { members: [bob, cem] });
+    const watcher = await world.device(ann);
+    await watcher.ask('watch', { conversationIds: [small.id, large.id] });
+    const deliver = (conversationId: string) =>
+      world.http.call('markDelivered', { token: bob.token, params: { conversationId }, body: { seq: 2 } });
+    for (const { id } of [small, large]) await world.send(ann, id);
+    (await deliver(large.id)).ok();
+    (await deliver(small.id)).ok();
+    await watcher.hear('receipt', ({ conversationId }) => conversationId === small.id);
+    await watcher.reach(`c/${large.id}`, await world.send(bob, large.id));
+    expect(watcher.heard('receipt').filter(({ conversationId }) => conversationId === large.id)).toEqual([]);
   });
 
   it('socketFrameBytes: a bigger frame ends the connection', async () => {

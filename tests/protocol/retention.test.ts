@@ -6,7 +6,10 @@ import { everyRead } from './support/reads.ts';
 import { leavesAllAsItWas } from './support/state.ts';
 import { type Person, seqs, useWorld } from './support/world.ts';
 
-const world = useWorld();
+/** The job that comes once a minute comes every other second here. */
+const world = useWorld({
+  compose: { api: { jobs: { pollMs: 500, expirySeconds: 5, retentionSeconds: 2, sweepSeconds: 30, sweepAgeMs: 30_000 } } },
+});
 const { said, send, edit, react, redact, pin, mark, update } = actsOn(() => world.http);
 
 const oldestOf = async (who: Person, id: string) =>
