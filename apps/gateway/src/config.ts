@@ -27,9 +27,12 @@ export interface GatewayConfig {
   readonly resyncSpreadMs: number;
   /** Lease of this gateway in the session registry. */
   readonly leaseMs: number;
-  /** Over which time sockets are told to move when the gateway stops, and the longest delay they are given. */
+  /** Sockets told to move per second when the gateway stops, over which time at most, and the longest delay they are given. */
+  readonly drainPerSecond: number;
   readonly drainSpreadMs: number;
   readonly drainRetryMs: number;
+  /** When those who were told to move and have not are disconnected. */
+  readonly drainDeadlineMs: number;
   readonly gap: GapOptions;
 }
 
@@ -48,8 +51,10 @@ export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayCo
     relationsWaitMs: 1_000,
     resyncSpreadMs: 2_000,
     leaseMs: 30_000,
+    drainPerSecond: 1_000,
     drainSpreadMs: 3_000,
     drainRetryMs: 2_000,
+    drainDeadlineMs: 8_000,
     gap: defaultGap,
     ...overrides,
   };
@@ -60,11 +65,40 @@ export interface GatewayProcessConfig {
   readonly process: Config;
   readonly databaseUrl: string;
   readonly gateway: Partial<GatewayConfig>;
+  /** Where it stands, for the dispatcher. */
+  readonly zone: string;
+  /** How long the process may take to stop, ms. */
+  readonly stopMs: number;
 }
 
-/** Reads the environment; throws a `ConfigError` that names the variable at fault. */
+/** What ends after the drain has its time too. */
+const afterDrainMs = 7_000;
+
+/**
+ * Reads the environment: the product's variables, and `GATEWAY_ZONE`, `DRAIN_PER_SECOND`, `DRAIN_SPREAD_MS` and `DRAIN_DEADLINE_MS`. Throws a `ConfigError`
+ * that names the variable at fault.
+ */
 export function readGatewayConfig(env: Environment = process.env): GatewayProcessConfig {
   const config = readConfig(env);
   if (config.databaseUrl === undefined) throw new ConfigError('DATABASE_URL', 'is required: memberships are read from the primary');
-  return { process: config, databaseUrl: config.databaseUrl, gateway: { heartbeats: config.heartbeats } };
+  const { drainPerSecond, drainSpreadMs, drainDeadlineMs } = gatewayConfig();
+  const drain = {
+    drainPerSecond: positive(env, 'DRAIN_PER_SECOND', drainPerSecond),
+    drainSpreadMs: positive(env, 'DRAIN_SPREAD_MS', drainSpreadMs),
+    drainDeadlineMs: positive(env, 'DRAIN_DEADLINE_MS', drainDeadlineMs),
+  };
+  return {
+    process: config,
+    databaseUrl: config.databaseUrl,
+    gateway: { heartbeats: config.heartbeats, ...drain },
+    zone: env.GATEWAY_ZONE?.trim() || 'default',
+    stopMs: Math.max(drain.drainSpreadMs, drain.drainDeadlineMs) + afterDrainMs,
+  };
+}
+
+function positive(env: Environment, variable: string, fallback: number): number {
+  const value = env[variable]?.trim();
+  if (!value) return fallback;
+  if (!/^[1-9]\d{0,6}$/.test(value)) throw new ConfigError(variable, 'takes a whole number from 1 to 9999999');
+  return Number(value);
 }

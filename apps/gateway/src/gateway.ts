@@ -4,13 +4,17 @@ import {
   type AppDirectory,
   type Bus,
   type Clock,
+  type GatewayDescription,
   type Logger,
   type Metrics,
+  noRevocations,
   type OriginPolicy,
   type ReadyCheck,
+  type Revocations,
   type SessionRegistry,
   systemClock,
   type TokenVerifier,
+  toNudgeError,
 } from '@nudge/server-kit';
 import type { Limits } from '@nudge/types';
 import { type GatewayConfig, gatewayConfig } from './config.ts';
@@ -22,16 +26,18 @@ import { Hub } from './services/hub.ts';
 import { KeyFrames } from './services/key-frame.ts';
 import { Lease } from './services/lease.ts';
 import { LoadMeter } from './services/load-meter.ts';
-import type { MembershipSource } from './services/membership.ts';
+import type { MembershipSource, UserOf } from './services/membership.ts';
 import { createCounts, registerMetrics } from './services/metrics.ts';
 import { PresenceService } from './services/presence.ts';
 import { Receipts } from './services/receipts.ts';
 import { Relations } from './services/relations.ts';
+import { isConversationRoom, isRelayedRoom } from './services/rooms.ts';
 import { Sessions } from './services/sessions.ts';
 import { TypingRelay } from './services/typing.ts';
 import { Watches } from './services/watches.ts';
 import { WorkTracker } from './services/work-tracker.ts';
 import { createDispatch } from './socket/dispatch.ts';
+import { RoomWire } from './socket/room-wire.ts';
 import { SocketServer } from './socket/socket-server.ts';
 
 /** What a gateway is composed of. A test swaps a port here. */
@@ -41,6 +47,14 @@ export interface GatewayDeps {
   readonly limits: Limits;
   readonly bus: Bus;
   readonly registry: SessionRegistry;
+  /** Carries ephemeral events between gateways, and nothing else; without one they end at this gateway. */
+  readonly ephemeral?: Bus | undefined;
+  /** Tokens taken back; none where absent. */
+  readonly revocations?: Revocations;
+  /** Called once, when the gateway begins to drain: whoever sends devices here is to stop that. Waited for a second at most. */
+  readonly onDraining?: () => void | Promise<void>;
+  /** Address of the gateway that a user is to move to from here, if one is known. Does not throw. Absent: there is no other gateway. */
+  readonly pickTarget?: (user: UserOf) => string | undefined;
   /** Membership, blocks and privacy as the primary has them: `createMembershipStore(pool)`. */
   readonly membership: MembershipSource;
   readonly tokens: TokenVerifier;
@@ -52,8 +66,13 @@ export interface GatewayDeps {
   readonly clock?: Clock;
 }
 
+/** `load` from 0 (idle) to 1 (takes no more). */
+export type GatewayState = Pick<GatewayDescription, 'load' | 'sockets' | 'draining'>;
+
 export interface Gateway extends AsyncDisposable {
   readonly gatewayId: string;
+  /** What the dispatcher is told of it. */
+  state(): GatewayState;
   /** Passes while the gateway takes sockets. */
   readonly ready: ReadyCheck;
   /** Takes the upgrade requests of a server. */
@@ -67,7 +86,7 @@ export interface Gateway extends AsyncDisposable {
  * them and takes its sessions out of the registry. Whoever owns the HTTP server, the bus and the registry disposes of those afterwards.
  */
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { limits, bus, registry, tokens, directory, admit, log, clock = systemClock } = deps;
+  const { limits, bus, registry, tokens, directory, admit, log, clock = systemClock, revocations = noRevocations } = deps;
   const config = gatewayConfig(deps.config);
   const { gatewayId } = config;
   const counts = createCounts(deps.metrics);
@@ -92,6 +111,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     onControl: (topic, message) => watches.onControl(topic, message.memberVersion),
     onReceipt: (topic, message) => receipts.hear(topic, message),
     onUser: (topic) => relations.onUser(topic),
+    onKick: (topic, message) => sessions.kick(topic, message),
   });
   const watches: Watches = new Watches({
     hub,
@@ -112,7 +132,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     inUse: ({ topic }) => hub.sessions(topic).some((session) => (session.watches ?? session.watchedUsers) !== undefined),
     onChange: (relation, change) => work.track(presence.changed(relation, change)),
   });
-  const { origins } = deps;
+  const { origins, ephemeral } = deps;
+  const wire =
+    ephemeral &&
+    new RoomWire({
+      bus: ephemeral,
+      clock,
+      log,
+      counts,
+      isRelayed: isRelayedRoom,
+      // What another gateway emits passes here only while this one knows who may hear it.
+      accepts: (room) => (isConversationRoom(room) ? watches.reliable(room) !== undefined : relations.isReliable),
+    });
   const server = new SocketServer({
     clock,
     log,
@@ -121,6 +152,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     origins,
     heartbeats: config.heartbeats,
     gatewayId,
+    wire,
     connectTimeoutMs: config.connectTimeoutMs,
   });
   const { relay } = server;
@@ -148,7 +180,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     gatewayId,
     log,
   });
-  const sessions = new Sessions({
+  const sessions: Sessions = new Sessions({
     clock,
     hub,
     coalescer,
@@ -172,9 +204,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     gatewayId,
     tokens,
     directory,
+    revocations,
     admit,
   });
-  const context = { sessions, watches, relations, typing, customEvents, presence, tokens, admit };
+  const context = { sessions, watches, relations, typing, customEvents, presence, tokens, revocations, admit };
   server.serve({
     admission,
     sessions,
@@ -203,19 +236,36 @@ export function createGateway(deps: GatewayDeps): Gateway {
     watches.recheckAll();
     relations.recheckAll();
   });
+  const stopRevoking = revocations.onChange((appId, userId, validAfter) => sessions.revoke(appId, userId, validAfter));
   let serving = false;
   let stopping: Promise<void> | undefined;
+  async function announceDrain(): Promise<void> {
+    const waited = Promise.withResolvers<void>();
+    const cancel = clock.after(1_000, waited.resolve);
+    try {
+      await Promise.race([deps.onDraining?.(), waited.promise]);
+    } catch (error) {
+      log.warn({ err: error, code: toNudgeError(error).code }, 'the drain of this gateway could not be announced');
+    } finally {
+      cancel();
+    }
+  }
   async function stop(): Promise<void> {
     serving = false;
     admission.drain();
+    await announceDrain();
     await drainSessions({
       sessions,
       clock,
+      perSecond: config.drainPerSecond,
       spreadMs: config.drainSpreadMs,
       retryAfterMs: config.drainRetryMs,
+      deadlineMs: config.drainDeadlineMs,
+      pickTarget: deps.pickTarget,
     });
     await server.stop();
     stopListening();
+    stopRevoking();
     sessions.stop();
     coalescer.stop();
     load.stop();
@@ -226,6 +276,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     gatewayId,
+    state() {
+      const sockets = sessions.activeCount;
+      const busy = Math.max(sockets / limits.gatewaySockets, load.delayMs / limits.eventLoopDelayMs);
+      return { load: Math.min(1, busy), sockets, draining: sessions.isDraining || stopping !== undefined };
+    },
     ready: { name: 'gateway', check: () => serving },
     attach: (httpServer) => server.attach(httpServer),
     async start() {

@@ -3,4 +3,4 @@ import { readGatewayConfig } from './config.ts';
 import { startGatewayProcess } from './process.ts';
 
 const config = readGatewayConfig();
-await runMain(() => startGatewayProcess(config));
+await runMain(() => startGatewayProcess(config), { deadlineMs: config.stopMs });

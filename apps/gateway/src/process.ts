@@ -1,5 +1,5 @@
 import { createPool, ensureUser, loadDirectory } from '@nudge/db';
-import { createLogger, startPlatform } from '@nudge/server-kit';
+import { createLogger, type GatewayRegistration, registerGateway, startPlatform } from '@nudge/server-kit';
 import type { GatewayProcessConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { createMembershipStore } from './store/membership-store.ts';
@@ -9,7 +9,7 @@ import { createMembershipStore } from './store/membership-store.ts';
  * standalone this serves ephemeral events and tests.
  */
 export async function startGatewayProcess(options: GatewayProcessConfig): Promise<AsyncDisposable> {
-  const { process: config, databaseUrl, gateway: settings } = options;
+  const { process: config, databaseUrl, gateway: settings, zone } = options;
   await using opened = new AsyncDisposableStack();
   const log = createLogger({ name: 'nudge-gateway', level: config.logLevel, pretty: config.logFormat === 'pretty' });
   const onError = (error: Error): void => log.warn({ err: error }, 'a database connection failed');
@@ -24,13 +24,25 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
       localhost: false,
     }),
   );
-  const gateway = createGateway({ ...platform, config: settings, membership: createMembershipStore(primary) });
+  let registration: GatewayRegistration | undefined;
+  const gateway = createGateway({
+    ...platform,
+    config: settings,
+    membership: createMembershipStore(primary),
+    onDraining: () => registration?.announce(),
+    pickTarget: (user) => registration?.pickTarget(user),
+  });
   const host = opened.use(platform.host({ hot: [], routes: [], ready: [gateway.ready] }));
-  // Last in, first out: sockets are told to move before the server under them stops.
+  // Last in, first out: sockets are told to move before the server under them stops, and the directory says until then that it drains.
+  opened.defer(() => registration?.[Symbol.asyncDispose]());
   opened.use(gateway);
   gateway.attach(host.server);
   await gateway.start();
   const { url, opsUrl } = await host.start();
+  const { gatewayId: id } = gateway;
+  const publicUrl = config.publicUrl ?? url;
+  const { gateways: directory, clock } = platform;
+  registration = await registerGateway({ directory, describe: () => ({ id, url: publicUrl, zone, ...gateway.state() }), clock, log });
   log.info({ url, opsUrl, gatewayId: gateway.gatewayId }, 'listening');
   return opened.move();
 }

@@ -74,6 +74,7 @@ export const disconnectRegistry = {
   token_revoked: 3501,
   protocol_error: 3502,
   session_replaced: 3503,
+  kicked: 3504,
 } as const satisfies Record<string, number>;
 
 /** Name of a reason to end a socket. */

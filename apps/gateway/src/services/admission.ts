@@ -4,6 +4,7 @@ import {
   type Clock,
   type Identity,
   NudgeError,
+  type Revocations,
   type SessionRegistry,
   type TokenVerifier,
 } from '@nudge/server-kit';
@@ -21,6 +22,7 @@ export interface AdmissionOptions {
   readonly gatewayId: string;
   readonly tokens: TokenVerifier;
   readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh'>;
+  readonly revocations: Revocations;
   /** Ensures the user's row and refuses banned users. */
   readonly admit: Admission;
 }
@@ -74,7 +76,7 @@ export class GatewayAdmission {
 
   /** Judges a handshake; throws a {@link NudgeError}. Whoever gets a session attaches or abandons it. */
   async judge(auth: unknown): Promise<Admitted> {
-    const { limits, load, sessions, tokens, directory, admit } = this.#options;
+    const { limits, load, sessions, tokens, directory, revocations, admit } = this.#options;
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: jitter(1_000) });
     this.#tick();
     if (++this.#handshakes > limits.handshakesPerSecond) throw overloaded('handshakesPerSecond', 1_000);
@@ -86,11 +88,12 @@ export class GatewayAdmission {
         detail: 'auth must be {token, deviceId, sessionId?, client?}',
       });
     const { token, deviceId, sessionId } = parsed.data;
-    if (!directory.isFresh())
+    if (!directory.isFresh() || !revocations.isFresh())
       throw new NudgeError('database_unavailable', {
         retryAfterMs: jitter(2_000),
       });
     const identity = tokens.verify(token);
+    this.#judgeRevocation(identity);
     const admitting = admit(identity);
     if (admitting !== undefined) await admitting;
     const epoch = directory.epochOf(identity.appId);
@@ -103,16 +106,18 @@ export class GatewayAdmission {
       // Others may have been let in meanwhile. From here until the session counts there is no wait, or a rush of one user would pass.
       this.#judgeSessions(identity, elsewhere);
     }
+    // What was revoked while this was judged found no session to end.
+    this.#judgeRevocation(identity);
     if (found !== undefined && found.state !== 'ended') {
       sessions.claim(found);
       return { session: found, identity, resumed: true, epoch };
     }
-    return {
-      session: await sessions.open(identity, deviceId),
-      identity,
-      resumed: false,
-      epoch,
-    };
+    const session = await sessions.open(identity, deviceId);
+    return { session, identity, resumed: false, epoch };
+  }
+
+  #judgeRevocation({ appId, userId, issuedAt }: Identity): void {
+    if (this.#options.revocations.isRevoked(appId, userId, issuedAt)) throw new NudgeError('token_revoked');
   }
 
   async #sessionsElsewhere({ appId, userId }: Identity): Promise<number> {

@@ -13,7 +13,7 @@ export interface Connection {
   /** How a watched user is, told to this socket only. */
   presence(presence: Presence): void;
   /** Says why (`control disconnect`), then closes; a peer that does not take it is cut off after a moment. */
-  disconnect(reason: DisconnectReason, retryAfterMs?: number): void;
+  disconnect(reason: DisconnectReason, retryAfterMs?: number, target?: string): void;
   join(room: string): void;
   leave(room: string): void;
 }
@@ -26,11 +26,11 @@ export interface RelayOptions {
 }
 
 /**
- * Ephemeral events to everyone in a room or several, on all gateways: encoded once, dropped for whoever is not writable, stored nowhere.
+ * Ephemeral events to everyone in a room, on all gateways: encoded once, dropped for whoever is not writable, stored nowhere.
  */
 export interface Relay {
   emit<Name extends 'typing' | 'event' | 'receipt' | 'presence'>(
-    rooms: string | readonly string[],
+    room: string,
     event: Name,
     payload: Parameters<ServerToClientEvents[Name]>[0],
     options?: RelayOptions,

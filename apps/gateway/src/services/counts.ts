@@ -21,6 +21,10 @@ export class GatewayCounts {
   customsRelayed = 0;
   customsDropped = 0;
   receiptsRelayed = 0;
+  /** Ephemeral events handed to the other gateways, not taken for them, and heard of them. */
+  packetsSent = 0;
+  packetsDropped = 0;
+  packetsHeard = 0;
   readonly #onRefused: (code: string) => void;
   readonly #onDisconnected: (reason: string) => void;
 

@@ -5,6 +5,7 @@ import type { Session } from './session.ts';
 
 type Control = Extract<BusMessage, { kind: 'control' }>;
 type Receipt = Extract<BusMessage, { kind: 'receipt' }>;
+type Kick = Extract<BusMessage, { kind: 'kick' }>;
 
 /** A bus topic with the local sessions that are to hear it. */
 class Channel {
@@ -32,6 +33,8 @@ export interface HubOptions {
   readonly onReceipt: (topic: string, message: Receipt) => void;
   /** A user's blocks or privacy changed. */
   readonly onUser: (topic: string) => void;
+  /** Sessions of a user are to end. */
+  readonly onKick: (topic: string, message: Kick) => void;
 }
 
 /** Turns bus messages into keys of local sessions. One subscription per topic, however many sessions share it; none without a session. */
@@ -119,7 +122,7 @@ export class Hub {
   }
 
   #hear(channel: Channel, message: BusMessage, ofConversation: boolean): void {
-    const { coalescer, onConversationKey, onControl, onReceipt, onUser } = this.#options;
+    const { coalescer, onConversationKey, onControl, onReceipt, onUser, onKick } = this.#options;
     switch (message.kind) {
       case 'control':
         onControl(channel.topic, message);
@@ -129,6 +132,9 @@ export class Hub {
         return;
       case 'user':
         if (!ofConversation) onUser(channel.topic);
+        return;
+      case 'kick':
+        if (!ofConversation) onKick(channel.topic, message);
         return;
       case 'key':
         break;

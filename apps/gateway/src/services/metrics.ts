@@ -40,6 +40,9 @@ export function registerMetrics(metrics: Metrics, { counts, sessions, hub, watch
   read('custom_events_relayed_total', 'Custom events passed on', () => counts.customsRelayed);
   read('custom_events_dropped_total', 'Custom events dropped', () => counts.customsDropped);
   read('receipts_relayed_total', 'Receipts passed on to those who watch here', () => counts.receiptsRelayed);
+  read('packets_sent_total', 'Ephemeral events handed to the other gateways', () => counts.packetsSent);
+  read('packets_dropped_total', 'Ephemeral events that could not be handed to them', () => counts.packetsDropped);
+  read('packets_heard_total', 'Ephemeral events of other gateways passed on here', () => counts.packetsHeard);
   read('relations_known', 'Users whose blocks and privacy are known', () => relations.size);
 }
 

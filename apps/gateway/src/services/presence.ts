@@ -155,7 +155,8 @@ export class PresenceService {
       // A visibility that changed meanwhile is announced by itself.
       if (presence === undefined || isHidden(session) !== hidden) return;
       const own = ownRoom(appId, userId);
-      this.#options.relay.emit(hidden ? own : [presenceRoom(appId, userId), own], 'presence', presence);
+      // Nobody is in both, and a room by itself has a channel of its own between gateways.
+      for (const room of hidden ? [own] : [presenceRoom(appId, userId), own]) this.#options.relay.emit(room, 'presence', presence);
     } catch (error) {
       this.#failed(error);
     }

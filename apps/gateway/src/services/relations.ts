@@ -162,14 +162,14 @@ export class Relations {
 
   /** Rooms that are not to hear what the user says; `undefined` while that is not certain, and then nobody is. */
   deafTo(relation: Relation): readonly string[] | undefined {
-    if (relation.isUnsure || !relation.isLoaded || !this.#isReliable()) return undefined;
+    if (relation.isUnsure || !relation.isLoaded || !this.isReliable) return undefined;
     return this.#unsure.size === 0 ? relation.rooms : [...relation.rooms, ...this.#unsure];
   }
 
   /** Rooms of this gateway's users that are not to hear of a user of any gateway; `undefined` as above. */
   deafHere(appId: string, userId: string): readonly string[] | undefined {
     const topic = userTopic(appId, userId);
-    if (!this.#isReliable() || this.#unsure.has(topic)) return undefined;
+    if (!this.isReliable || this.#unsure.has(topic)) return undefined;
     const around = this.#around.get(topic);
     if (around === undefined && this.#unsure.size === 0) return noRooms;
     return [...(around ?? noRooms), ...this.#unsure];
@@ -182,7 +182,8 @@ export class Relations {
     this.#runPoll();
   }
 
-  #isReliable(): boolean {
+  /** Whether the primary has confirmed lately what is known. */
+  get isReliable(): boolean {
     return this.#options.clock.now() - this.#verifiedAt <= this.#options.staleMs;
   }
 

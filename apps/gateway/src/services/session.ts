@@ -28,6 +28,8 @@ export class Session implements Receiver {
   blocked = false;
   /** When its token ends, ms. */
   expiresAt: number;
+  /** When its token was issued, ms. */
+  issuedAt: number;
   /** When expiry is looked at next, ms; 0 while it is not scheduled. */
   expiryCheckAt = 0;
   /** When a detached session is looked at next (offline, then forgotten), ms. */
@@ -57,5 +59,6 @@ export class Session implements Receiver {
     this.deviceId = deviceId;
     this.topic = topic;
     this.expiresAt = identity.expiresAt;
+    this.issuedAt = identity.issuedAt;
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, type Identity, userTopic } from '@nudge/server-kit';
+import { type Clock, type Identity, type KickReason, NudgeError, userTopic } from '@nudge/server-kit';
 import { BucketSchedule } from './bucket-schedule.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Connection } from './connection.ts';
@@ -94,6 +94,8 @@ export class Sessions {
 
   /** A new session; its keys are heard once this resolves. It replaces what the same device left behind. */
   async open(identity: Identity, deviceId: string): Promise<Session> {
+    // The handshake began before the drain did.
+    if (this.#draining) throw new NudgeError('draining', { retryAfterMs: 1_000 });
     const topic = userTopic(identity.appId, identity.userId);
     const session = new Session(randomUUID(), identity, deviceId, topic);
     this.#byId.set(session.id, session);
@@ -154,7 +156,7 @@ export class Sessions {
     session.state = 'live';
     session.connection = connection;
     session.connectedAt = clock.now();
-    this.#renew(session, identity.expiresAt);
+    this.#renew(session, identity);
     if (session.watches !== undefined) {
       connection.join(session.topic);
       for (const watched of session.watches.values()) connection.join(watched.topic);
@@ -173,6 +175,7 @@ export class Sessions {
     this.#options.coalescer.detached(session);
     this.#live--;
     this.#unschedule(session);
+    if (session.state === 'ended') return;
     if (this.#draining) {
       this.end(session);
       return;
@@ -183,7 +186,7 @@ export class Sessions {
 
   /** The session has a new token of the same user. */
   renew(session: Session, identity: Identity): void {
-    if (session.state === 'live') this.#renew(session, identity.expiresAt);
+    if (session.state === 'live') this.#renew(session, identity);
   }
 
   end(session: Session): void {
@@ -199,6 +202,28 @@ export class Sessions {
     this.#options.track(this.#options.presence.departed(session));
   }
 
+  /** Ends the user's sessions, those of one device or a single one where that is named: each is told why, and cannot be resumed. */
+  kick(topic: string, { deviceId, sessionId, reason }: { deviceId?: string; sessionId?: string; reason: KickReason }): void {
+    for (const session of [...this.#options.hub.sessions(topic)]) {
+      const isMeant = (deviceId ?? session.deviceId) === session.deviceId && (sessionId ?? session.id) === session.id;
+      if (isMeant) this.#expel(session, reason);
+    }
+  }
+
+  /** Ends the user's sessions whose tokens were issued before `validAfter` (ms). */
+  revoke(appId: string, userId: string, validAfter: number): void {
+    for (const session of [...this.#options.hub.sessions(userTopic(appId, userId))]) {
+      if (session.issuedAt < validAfter) this.#expel(session, 'token_revoked');
+    }
+  }
+
+  #expel(session: Session, reason: KickReason): void {
+    this.#options.typing.allEnded(session);
+    session.connection?.disconnect(reason);
+    // Its connection is still to be detached.
+    this.end(session);
+  }
+
   /** Keys may have been lost: every session is to ask for everything, those connected within `spreadMs`. */
   resyncAll(spreadMs: number): void {
     for (const session of this.#byId.values()) this.#options.coalescer.resync(session, spreadMs);
@@ -209,10 +234,14 @@ export class Sessions {
     for (const session of this.#byId.values()) if (session.present) this.#options.track(this.#options.presence.arrived(session));
   }
 
-  /** From now on a session ends with its connection. */
+  /** From now on there are no new sessions, and one ends with its connection. */
   drain(): void {
     this.#draining = true;
-    for (const session of [...this.#detached]) this.end(session);
+    for (const session of [...this.#byId.values()]) if (session.state !== 'live') this.end(session);
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
   }
 
   /** Ends what is left. */
@@ -248,9 +277,10 @@ export class Sessions {
     this.#departures.add(session, session.detachedCheckAt);
   }
 
-  #renew(session: Session, expiresAt: number): void {
+  #renew(session: Session, { issuedAt, expiresAt }: Identity): void {
     const now = this.#options.clock.now();
     this.#unschedule(session);
+    session.issuedAt = issuedAt;
     session.expiresAt = expiresAt;
     // A token shorter than the warning is announced at half its time.
     this.#scheduleExpiry(session, expiresAt - Math.min(this.#options.tokenWarningMs, (expiresAt - now) / 2));

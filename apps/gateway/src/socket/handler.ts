@@ -1,4 +1,4 @@
-import type { Admission, TokenVerifier } from '@nudge/server-kit';
+import type { Admission, Revocations, TokenVerifier } from '@nudge/server-kit';
 import type { Ack, AckedEventName, ClientPayload } from '@nudge/types';
 import type { CustomEvents } from '../services/custom-events.ts';
 import type { PresenceService } from '../services/presence.ts';
@@ -17,6 +17,7 @@ export interface HandlerContext {
   readonly customEvents: CustomEvents;
   readonly presence: PresenceService;
   readonly tokens: TokenVerifier;
+  readonly revocations: Revocations;
   readonly admit: Admission;
 }
 

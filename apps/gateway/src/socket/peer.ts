@@ -116,7 +116,7 @@ export class Peer implements Connection {
     this.#socket?.emit('presence', presence);
   }
 
-  disconnect(reason: DisconnectReason, retryAfterMs?: number): void {
+  disconnect(reason: DisconnectReason, retryAfterMs?: number, target?: string): void {
     if (this.isEnding) return;
     this.#environment.counts.countDisconnected(reason);
     if (this.#socket !== undefined) {
@@ -125,6 +125,7 @@ export class Peer implements Connection {
         code: disconnectRegistry[reason],
         reason,
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+        ...(target === undefined ? {} : { target }),
       });
     } else {
       // Not connected yet: the refusal of the handshake is the only thing the protocol lets a server say.

@@ -21,6 +21,8 @@ import { Closer } from './closer.ts';
 import { connectionOf, type EngineConnection, type WebSocketPeer } from './engine-internals.ts';
 import { decoderFor, PacketEncoder } from './packet-codec.ts';
 import { Peer } from './peer.ts';
+import { roomAdapter } from './room-adapter.ts';
+import type { RoomWire } from './room-wire.ts';
 import { judgeUpgrade, refuseUpgrade } from './upgrade.ts';
 
 /** Times in ms. */
@@ -32,6 +34,8 @@ export interface SocketServerOptions {
   readonly origins: OriginPolicy;
   readonly heartbeats: Heartbeats;
   readonly gatewayId: string;
+  /** Carries the rooms over all gateways; without one they end at this process. */
+  readonly wire: RoomWire | undefined;
   /** How long a client may take to send its CONNECT. */
   readonly connectTimeoutMs: number;
 }
@@ -70,6 +74,7 @@ export class SocketServer {
       path: SOCKET_PATH,
       serveClient: false,
       connectTimeout: options.connectTimeoutMs,
+      ...(options.wire === undefined ? {} : { adapter: roomAdapter(options.wire, options.log) }),
       parser: {
         Encoder: PacketEncoder,
         Decoder: decoderFor(() => this.#takeArriving(), options.limits.jsonDepth),
@@ -80,8 +85,8 @@ export class SocketServer {
     this.#io.use((socket, next) => void this.#handshake(socket, next));
     this.#io.on('connection', (socket) => this.#connected(socket));
     this.relay = {
-      emit: (rooms, event, payload, { except = [], local } = {}) => {
-        const everyone = this.#io.to(typeof rooms === 'string' ? rooms : [...rooms]).volatile;
+      emit: (room, event, payload, { except = [], local } = {}) => {
+        const everyone = this.#io.to(room).volatile;
         const near = local ? everyone.local : everyone;
         const target = except.length === 0 ? near : near.except([...except]);
         target.emit(event, payload);
@@ -112,6 +117,7 @@ export class SocketServer {
     await this.#io.close();
     // socket.io closes only the engine it was bound to last.
     for (const engine of Object.values(this.#engines)) engine.close();
+    this.#options.wire?.[Symbol.dispose]();
     this.#closer.stop();
   }
 
@@ -230,7 +236,7 @@ export class SocketServer {
     if (session.state === 'ended') {
       connectionOf(socket.conn).transport.socket._socket.uncork();
       // Forgotten or drained between the handshake and here: the client starts again.
-      peer.disconnect('overloaded', 1_000);
+      peer.disconnect(app.sessions.isDraining ? 'draining' : 'overloaded', 1_000);
       return;
     }
     const heartbeat = this.#heartbeats.get(server) ?? heartbeats[DEFAULT_NETWORK];

@@ -1,9 +1,11 @@
-import type { LogName } from '@nudge/types';
+import type { DisconnectReason, LogName } from '@nudge/types';
 
 /**
  * What travels between processes. `key`: a log has reached a seq (`direct`: push it past the coalescer's gap). `control`: the copies of
  * a conversation's members and entries held elsewhere are out of date. `receipt`: a member has read or received up to a seq; for those who
- * watch the conversation, kept nowhere. `user`: whom this user blocks, is blocked by, or shows its presence to has changed.
+ * watch the conversation, kept nowhere. `user`: whom this user blocks, is blocked by, or shows its presence to has changed. `kick`: the
+ * user's sessions end, those of one device or a single one where that is named. `packet`: an ephemeral event between gateways, one line of
+ * text, only on a bus of its own.
  */
 export type BusMessage =
   | {
@@ -25,7 +27,15 @@ export type BusMessage =
       readonly readSeq?: number;
       readonly deliveredSeq?: number;
     }
-  | { readonly kind: 'user' };
+  | { readonly kind: 'user' }
+  | { readonly kind: 'kick'; readonly deviceId?: string; readonly sessionId?: string; readonly reason: KickReason }
+  | { readonly kind: 'packet'; readonly text: string };
+
+/** Why sessions are ended from elsewhere. */
+export type KickReason = Extract<DisconnectReason, 'kicked' | 'token_revoked' | 'session_replaced'>;
+
+/** See {@link KickReason}. */
+export const kickReasons = ['kicked', 'token_revoked', 'session_replaced'] as const satisfies readonly KickReason[];
 
 /** A message for one topic. */
 export interface Publication {
