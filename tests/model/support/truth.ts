@@ -6,7 +6,11 @@ export interface TrueEntry {
   readonly type: string;
   readonly senderId: string;
   readonly clientMsgId: string | null;
+  /** The seq that an acting entry changes. */
+  readonly target: number | null;
   readonly body: Record<string, unknown> | null;
+  /** Edited or redacted: the body is not what was sent. */
+  readonly rewritten: boolean;
 }
 
 export interface TrueMember {
@@ -19,7 +23,7 @@ export interface TrueMember {
 /** The log of a conversation, in order. */
 export function trueLog(database: TestDatabase, conversationId: string): Promise<TrueEntry[]> {
   return database.query<TrueEntry>(
-    `select seq::int as seq, type, sender_id as "senderId", client_msg_id as "clientMsgId", body
+    `select seq::int as seq, type, sender_id as "senderId", client_msg_id as "clientMsgId", target_seq::int as target, body, edited_at is not null or redacted_at is not null as rewritten
        from entry where conversation_id = $1 order by seq`,
     [conversationId],
   );
