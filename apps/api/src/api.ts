@@ -1,4 +1,15 @@
-import type { AppDirectory, BoundRoute, Bus, Clock, Logger, Metrics, ReadyCheck, Router, SessionRegistry } from '@nudge/server-kit';
+import type {
+  AppDirectory,
+  BoundRoute,
+  Bus,
+  Clock,
+  GatewayDirectory,
+  Logger,
+  Metrics,
+  ReadyCheck,
+  Router,
+  SessionRegistry,
+} from '@nudge/server-kit';
 import { systemClock } from '@nudge/server-kit';
 import { createRoutes, type Limits } from '@nudge/types';
 import type express from 'express';
@@ -64,6 +75,8 @@ export interface ApiDeps {
   readonly failpoints?: Failpoints;
   /** Where sessions are known. */
   readonly registry: SessionRegistry;
+  /** Where gateways are known. */
+  readonly gateways: GatewayDirectory;
   /** Work in the background; the API starts and ends it. */
   readonly jobs: Jobs;
 }
@@ -84,7 +97,20 @@ export interface Api extends AsyncDisposable {
  * server must have stopped taking requests before): every send is answered, every key published, every finished outbox row deleted.
  */
 export function createApi(deps: ApiDeps): Api {
-  const { config, limits, stores, bus, registry, jobs, directory, metrics, log, clock = systemClock, failpoints = noFailpoints } = deps;
+  const {
+    config,
+    limits,
+    stores,
+    bus,
+    registry,
+    gateways,
+    jobs,
+    directory,
+    metrics,
+    log,
+    clock = systemClock,
+    failpoints = noFailpoints,
+  } = deps;
   const { router, databases, users, scheduled, classify } = stores;
 
   const members = new MemberCache({
@@ -135,7 +161,7 @@ export function createApi(deps: ApiDeps): Api {
     messageVersions: new MessageVersions(router),
     readPositions,
     users: new Users({ users, directory, limits, clock }),
-    dispatcher: new Dispatcher({ ...config, ttlSeconds: config.gatewaysTtlSeconds }),
+    dispatcher: new Dispatcher({ ...config, gateways, ttlSeconds: config.gatewaysTtlSeconds, clock, log }),
   };
   const sweepers = databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
   metrics.gauge({

@@ -1,7 +1,16 @@
 import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt, noFailpoints, PgBossJobs } from '@nudge/api';
 import { createPool, ensureUser, loadDirectory } from '@nudge/db';
 import { createGateway, createMembershipStore, type GatewayConfig } from '@nudge/gateway';
-import { type AppDirectory, type Bus, type Clock, type Config, type Logger, startPlatform, systemClock } from '@nudge/server-kit';
+import {
+  type AppDirectory,
+  type Bus,
+  type Clock,
+  type Config,
+  type Logger,
+  registerGateway,
+  startPlatform,
+  systemClock,
+} from '@nudge/server-kit';
 import { createSync, createSyncStores, type SyncConfig, syncConfig } from '@nudge/sync';
 import type { Router } from 'express';
 import { findFreePort } from './postgres/index.ts';
@@ -89,6 +98,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   gateway.attach(host.server);
   await Promise.all([api.start(), sync.start(), gateway.start()]);
   const { url, opsUrl } = await host.start();
+  const describe = () => ({ id: gateway.gatewayId, url: publicUrl, zone: 'default', ...gateway.state() });
+  stack.use(await registerGateway({ directory: platform.gateways, describe, clock, log }));
   const running = stack.move();
   const { directory, bus } = platform;
   return { url, opsUrl, directory, bus, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };

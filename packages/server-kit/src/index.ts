@@ -42,6 +42,8 @@ export {
   toNudgeError,
   toProblem,
 } from './errors.ts';
+export { orderGateways } from './gateways/order-gateways.ts';
+export { type GatewayRegistration, type RegisterGatewayOptions, registerGateway } from './gateways/register-gateway.ts';
 export {
   createHttpHost,
   type HttpHost,
@@ -84,7 +86,9 @@ export {
   type Publication,
   userTopic,
 } from './ports/bus.ts';
+export type { GatewayDescription, GatewayDirectory, GatewayRecord } from './ports/gateway-directory.ts';
 export { MemoryBus } from './ports/memory/memory-bus.ts';
+export { MemoryGatewayDirectory } from './ports/memory/memory-gateway-directory.ts';
 export { MemoryRateLimiter } from './ports/memory/memory-rate-limiter.ts';
 export { MemorySessionRegistry } from './ports/memory/memory-session-registry.ts';
 export type {
@@ -95,6 +99,7 @@ export type {
 export { connectRedis, RedisConnection, type RedisConnectionOptions } from './ports/redis/connection.ts';
 export { parseRedisUrl, type RedisEndpoint, redisUrlForms } from './ports/redis/endpoint.ts';
 export { RedisBus, type RedisBusOptions } from './ports/redis/redis-bus.ts';
+export { RedisGatewayDirectory } from './ports/redis/redis-gateway-directory.ts';
 export { RedisRateLimiter } from './ports/redis/redis-rate-limiter.ts';
 export { RedisSessionRegistry, type RedisSessionRegistryOptions } from './ports/redis/redis-session-registry.ts';
 export { defaultRedisTimings, type RedisTimings } from './ports/redis/timings.ts';

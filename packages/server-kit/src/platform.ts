@@ -13,9 +13,15 @@ import type { Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createOpsServer, type OpsServer } from './ops/ops-server.ts';
 import type { Bus } from './ports/bus.ts';
+import type { GatewayDirectory } from './ports/gateway-directory.ts';
 import { MemoryBus } from './ports/memory/memory-bus.ts';
+import { MemoryGatewayDirectory } from './ports/memory/memory-gateway-directory.ts';
 import { MemoryRateLimiter } from './ports/memory/memory-rate-limiter.ts';
 import { MemorySessionRegistry } from './ports/memory/memory-session-registry.ts';
+import { connectRedis, type RedisConnection } from './ports/redis/connection.ts';
+import { RedisBus } from './ports/redis/redis-bus.ts';
+import { RedisRateLimiter } from './ports/redis/redis-rate-limiter.ts';
+import { RedisSessionRegistry } from './ports/redis/redis-session-registry.ts';
 import type { SessionRegistry } from './ports/session-registry.ts';
 import { openTls } from './tls/tls.ts';
 
@@ -33,7 +39,7 @@ export interface PlatformOptions {
   readonly bus?: Bus;
 }
 
-/** What every process of the product stands on, whatever it serves. The ports are those in memory unless brought along. */
+/** What every process of the product stands on, whatever it serves. The ports are those on Redis with `REDIS_URL`, else those in memory, unless brought along. */
 export interface Platform extends AsyncDisposable {
   readonly limits: Config['limits'];
   readonly log: Logger;
@@ -45,6 +51,10 @@ export interface Platform extends AsyncDisposable {
   readonly origins: OriginPolicy;
   readonly bus: Bus;
   readonly registry: SessionRegistry;
+  /** The connection under the ports, with `REDIS_URL`. It is no condition of readiness: without it the process serves, degraded. */
+  readonly redis: RedisConnection | undefined;
+  /** Where gateways are known. */
+  readonly gateways: GatewayDirectory;
   /** Where a request comes from, through the trusted proxies. */
   readonly clientAddress: (req: IncomingMessage) => string;
   /** The two listeners of the process, the public one by its own address unless a port is given. Not disposed of with the platform. */
@@ -65,13 +75,17 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const tls = config.tls === undefined ? undefined : stack.use(await openTls({ files: config.tls, log, metrics, clock }));
   const directory = stack.use(new AppDirectory({ load, clock, log }));
   await directory.start();
-  const bus = options.bus ?? stack.use(new MemoryBus({ log }));
-  const registry = stack.use(new MemorySessionRegistry({ clock }));
+  const redis = config.redisUrl === undefined ? undefined : stack.use(await connectRedis({ url: config.redisUrl, log, metrics }));
+  const shared = redis && { connection: redis, log, metrics };
+  const bus = options.bus ?? stack.use(shared === undefined ? new MemoryBus({ log }) : await RedisBus.open(shared));
+  const registry = stack.use(shared === undefined ? new MemorySessionRegistry({ clock }) : new RedisSessionRegistry(shared));
+  const gateways = stack.use(new MemoryGatewayDirectory({ clock }));
   const tokens = createTokenVerifier({ directory, clock, limits });
   const serverKeys = createServerKeyVerifier({ directory });
   const admit = createAdmission({ ensure });
   const origins = createOriginPolicy({ allowed: config.allowedOrigins, localhost });
-  const limiter = new MemoryRateLimiter({ clock });
+  const inProcess = new MemoryRateLimiter({ clock });
+  const limiter = redis === undefined ? inProcess : new RedisRateLimiter({ connection: redis, fallback: inProcess });
   const clientAddress = createClientAddress(config.trustProxy);
   const pipeline = createPipeline({ tokens, serverKeys, limiter, limits, metrics, log, directory, clock, admit, clientAddress });
   const opened = stack.move();
@@ -86,6 +100,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     origins,
     bus,
     registry,
+    redis,
+    gateways,
     clientAddress,
     host({ port = config.port, ...parts }) {
       const http = createHttpHost({ ...parts, pipeline, origins, log, limits, tls, port, host: config.host });

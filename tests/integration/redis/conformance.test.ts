@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pass } from 'node:timers/promises';
-import { connectRedis, RedisBus, type RedisConnection, RedisRateLimiter, RedisSessionRegistry } from '@nudge/server-kit';
-import { busConformance, rateLimiterConformance, sessionRegistryConformance } from '@nudge/server-kit/testing';
+import {
+  connectRedis,
+  RedisBus,
+  type RedisConnection,
+  RedisGatewayDirectory,
+  RedisRateLimiter,
+  RedisSessionRegistry,
+} from '@nudge/server-kit';
+import { busConformance, gatewayDirectoryConformance, rateLimiterConformance, sessionRegistryConformance } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { startRedis, startRedisCluster } from '../../support/redis.ts';
 
@@ -23,5 +30,6 @@ describe.each(Object.entries(kinds))('on %s', (_, start) => {
   busConformance(() => RedisBus.open({ connection, prefix: `${randomUUID()}:` }));
   describe('several', () => busConformance(() => RedisBus.open({ connection }), { shared: true }));
   rateLimiterConformance(() => ({ limiter: new RedisRateLimiter({ connection }), advance }));
+  gatewayDirectoryConformance(() => ({ directory: new RedisGatewayDirectory({ connection, prefix: `${randomUUID()}:` }), advance }));
   sessionRegistryConformance(() => ({ registry: new RedisSessionRegistry({ connection, prefix: `${randomUUID()}:` }), advance }));
 });

@@ -15,6 +15,7 @@ import {
   createTokenVerifier,
   type Logger,
   MemoryBus,
+  MemoryGatewayDirectory,
   MemoryRateLimiter,
   MemorySessionRegistry,
   mintToken,
@@ -112,6 +113,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
   const stores = options.stores?.(plain) ?? plain;
   const config = apiConfig('http://chat.example', options.config);
   const registry = new MemorySessionRegistry();
+  const gateways = new MemoryGatewayDirectory();
   const connectionString = options.connectionString ?? database.connectionString;
   const api = createApi({
     config,
@@ -119,6 +121,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     stores,
     bus,
     registry,
+    gateways,
     jobs: new PgBossJobs({ connectionString, clock: systemClock, log, pollMs: config.jobs.pollMs }),
     directory,
     metrics,
