@@ -2,7 +2,7 @@ import type { DemoSession } from './demo-session.ts';
 
 /** What a newcomer reads when the server is ready: three lines that work as they stand, and the page. */
 export function banner(session: DemoSession, path: string): string {
-  const { url, conversationId, serverKey, users } = session;
+  const { url, opsUrl, conversationId, serverKey, users } = session;
   const [first, second] = users;
   const json = "-H 'content-type: application/json'";
   return `
@@ -19,6 +19,7 @@ Mint a token for ${second?.id} as the integrator:
 
 Watch keys arrive and pulls answer:   ${url}/
 Read the API:                         ${url}/docs
+Metrics of this process:              ${opsUrl}/metrics
 The same as JSON, for programs:       ${path}
 `;
 }

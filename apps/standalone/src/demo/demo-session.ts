@@ -4,6 +4,8 @@ import { join } from 'node:path';
 /** What someone needs to try the server: written to `<DATA_DIR>/demo.json` at every start, with fresh tokens. */
 export interface DemoSession {
   readonly url: string;
+  /** The operations port. */
+  readonly opsUrl: string;
   readonly serverKey: string;
   readonly conversationId: string;
   readonly users: readonly { readonly id: string; readonly token: string }[];

@@ -1,4 +1,4 @@
-import { NudgeClient } from '@nudge/client';
+import { type ChangeAnswer, NudgeClient, type SendOptions } from '@nudge/client';
 import type { Screen } from './screen.ts';
 
 /** A device of the demo: a client whose doings appear on the screen. */
@@ -31,7 +31,7 @@ export class StageDevice {
       tell('pull', `pull ${asked}: ${code ?? `${count} ${count === 1 ? 'entry' : 'entries'}`} in ${Math.round(ms)} ms`);
     });
     client.on('typing', ({ userId, active }) => tell('typing', active ? `${userId} is typing …` : `${userId} stopped typing`));
-    for (const event of ['entry', 'typing', 'connected'] as const) client.on(event, () => this.#wake());
+    for (const event of ['entry', 'view', 'unread', 'typing', 'connected'] as const) client.on(event, () => this.#wake());
   }
 
   /** Connects, watches, and has the conversation up to its present end. */
@@ -43,9 +43,21 @@ export class StageDevice {
   }
 
   /** Sends and shows the seq it was given. */
-  async say(text: string): Promise<number> {
-    const { seq } = await this.client.send(this.#conversationId, { text });
-    this.#screen.event(this.name, 'send', `sends “${text}”: seq ${seq}`);
+  async say(text: string, options: SendOptions = {}): Promise<number> {
+    const { seq } = await this.client.send(this.#conversationId, { text }, options);
+    this.#screen.event(
+      this.name,
+      'send',
+      `${options.replyTo === undefined ? 'sends' : `answers ${options.replyTo} with`} “${text}”: seq ${seq}`,
+    );
+    return seq;
+  }
+
+  /** Does something to a message and shows the seq of the entry that says so. */
+  async act(what: string, call: (client: NudgeClient) => Promise<ChangeAnswer>): Promise<number> {
+    const { seq } = await call(this.client);
+    if (seq === null) throw new Error(`${this.name} ${what}: nothing changed`);
+    this.#screen.event(this.name, 'send', `${what}: seq ${seq}`);
     return seq;
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ConversationView } from '@nudge/client';
 import type { DemoSession } from '../demo-session.ts';
 import type { Screen } from './screen.ts';
 import { StageDevice } from './stage-device.ts';
@@ -9,7 +10,10 @@ const PAUSE_MS = 900;
 /** Messages everybody sends at the same time in the last chapter. */
 const AT_ONCE = 4;
 
-/** Three devices of two people: they talk, one falls offline and comes back, all talk at once. Resolves true when all saw the same order. */
+/**
+ * Three devices of two people: they talk, change what they said, one falls offline and comes back, all talk at once. Resolves true when
+ * all of them ended with the same conversation.
+ */
 export async function playStory(session: DemoSession, screen: Screen): Promise<boolean> {
   const { url, conversationId, users } = session;
   const [first, second] = users;
@@ -21,6 +25,7 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
   const other = device(second, 'phone');
   const all = [phone, laptop, other];
   const pause = () => delay(PAUSE_MS);
+  const everybodyHas = (seq: number) => Promise.all(all.map((each) => each.has(seq)));
   try {
     screen.chapter(`1. Three devices of two people come online`);
     await Promise.all(all.map((each) => each.join()));
@@ -42,14 +47,37 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
 
     screen.chapter(`3. ${first.id} sends: the others hear a key, then pull the body`);
     const hello = await phone.say(`hello ${second.id}`);
-    await Promise.all(all.map((each) => each.has(hello)));
+    await everybodyHas(hello);
     await pause();
 
-    screen.chapter(`4. ${second.id} is in a tunnel: keys are missed`);
+    screen.chapter(`4. ${second.id} reacts and answers; ${first.id} thinks again`);
+    await everybodyHas(await other.act('reacts with 👍', (client) => client.react(conversationId, hello, '👍')));
+    const answer = await other.say('see you at eight', { replyTo: hello });
+    await everybodyHas(answer);
+    await everybodyHas(await phone.act('edits', (client) => client.edit(conversationId, hello, { text: `good evening ${second.id}` })));
+    screen.remark('the quotation follows the edit on every device');
+    const slip = await laptop.say('oh, wrong window');
+    await everybodyHas(await laptop.act('redacts', (client) => client.redact(conversationId, slip)));
+    screen.remark('the body is gone from every device and from the server; its place in the log stays');
+    await pause();
+
+    screen.chapter(`5. ${first.id} reads on the phone: the laptop knows`);
+    const news = await other.say('bring an umbrella');
+    await everybodyHas(news);
+    await laptop.until(() => (laptop.client.unread(conversationId)?.unread ?? 0) > 0);
+    screen.event(laptop.name, 'entry', `unread: ${laptop.client.unread(conversationId)?.unread}`);
+    await phone.client.markRead(conversationId, news);
+    screen.event(phone.name, 'send', `has read up to ${news}`);
+    await laptop.until(() => laptop.client.unread(conversationId)?.unread === 0);
+    screen.event(laptop.name, 'entry', 'read elsewhere: unread 0');
+    await pause();
+
+    screen.chapter(`6. ${second.id} is in a tunnel: keys are missed`);
     other.client.disconnect();
     screen.event(other.name, 'socket', 'offline');
-    let last = hello;
+    let last = news;
     for (const text of ['are you there?', 'the train leaves at nine', 'bring the tickets']) last = await laptop.say(text);
+    last = await phone.act('edits', (client) => client.edit(conversationId, last, { text: 'bring both tickets' }));
     await Promise.all([phone.has(last), laptop.has(last)]);
     await pause();
     screen.remark('back again: no key needs repeating, the cursor knows what is missing');
@@ -57,31 +85,46 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
     await other.has(last);
     await pause();
 
-    screen.chapter('5. Everybody sends at the same time');
+    screen.chapter('7. Everybody sends at the same time');
     const sends = all.flatMap((each) => Array.from({ length: AT_ONCE }, (_, index) => each.say(`${index + 1}`)));
-    const end = Math.max(...(await Promise.all(sends)));
-    await Promise.all(all.map((each) => each.has(end)));
+    await everybodyHas(Math.max(...(await Promise.all(sends))));
     await pause();
 
-    screen.chapter('6. What each device holds now');
-    const histories = all.map((each) => each.client.entries(conversationId).filter(({ seq }) => seq > start));
-    const rows = (histories[0] ?? []).map((_, index) =>
-      histories.map((history) => {
-        const entry = history[index];
-        return entry === undefined ? '' : `${entry.seq} ${entry.senderId}: ${String(entry.body?.text ?? entry.type)}`;
-      }),
-    );
+    screen.chapter('8. What each device holds now');
+    const views = all.map((each) => each.client.view(conversationId));
+    const columns = views.map((view) => lines(view, start));
     screen.columns(
       all.map(({ name }) => name),
-      rows,
+      (columns[0] ?? []).map((_, row) => columns.map((column) => column[row] ?? '')),
     );
-    const orders = new Set(
-      histories.map((history) => JSON.stringify(history.map(({ seq, senderId, clientMsgId }) => [seq, senderId, clientMsgId]))),
+    const states = new Set(
+      views.map((view) =>
+        JSON.stringify(
+          view?.entries.filter(({ seq }) => seq > start),
+          sorted,
+        ),
+      ),
     );
-    const same = orders.size === 1;
-    screen.chapter(same ? 'The same order on every device.' : 'THE ORDERS DIFFER.');
+    const same = states.size === 1 && views.every((view) => view !== undefined);
+    screen.chapter(same ? 'The same conversation on every device, entry by entry.' : 'THE DEVICES DIFFER.');
     return same;
   } finally {
     await Promise.all(all.map((each) => each.client.close()));
   }
+}
+
+/** The messages after `start`, one line each. */
+function lines(view: ConversationView | undefined, start: number): string[] {
+  const messages = view?.entries.filter(({ seq, type }) => seq > start && type === 'message') ?? [];
+  return messages.map(({ seq, senderId, body, editedAt, redacted, reactions }) => {
+    const text = redacted === true ? '(redacted)' : String(body?.text ?? '');
+    const marks = (reactions ?? []).map(({ emoji, count }) => ` ${emoji}${count}`).join('');
+    return `${seq} ${senderId}: ${text}${editedAt == null ? '' : ' (edited)'}${marks}`;
+  });
+}
+
+/** For JSON: members in one order, whatever order an entry got them in. */
+function sorted(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
