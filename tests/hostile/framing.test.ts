@@ -13,7 +13,7 @@ const arena = useArena();
 const withBody = routes.filter(([, route]) => route.body !== undefined);
 const withoutBody = routes.filter(([, route]) => route.body === undefined);
 
-const pathFor = (route: Route) => pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+const pathFor = (route: Route) => pathOf(route, { params: arena.params });
 const valid = (route: Route) => (route.body === undefined ? '' : toJsonText(sampleOf(route.body, arena.names)));
 const maxBytes = (route: Route) => defaultLimits[route.bodyLimit === 'adminBodyBytes' ? 'adminBodyBytes' : 'httpBodyBytes'];
 

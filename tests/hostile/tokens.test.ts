@@ -27,8 +27,7 @@ function init(route: Route, headers: Readonly<Record<string, string>>): RequestI
   };
 }
 
-const urlOf = (route: Route) =>
-  arena.world.system.url + pathOf(route, { params: { conversationId: arena.names.conversationId, userId: arena.names.userId } });
+const urlOf = (route: Route) => arena.world.system.url + pathOf(route, { params: arena.params });
 
 describe('a token that lies', () => {
   it.each(routes)('is refused by %s', async (name, route) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { actsOn } from './support/acts.ts';
 import { entryOf } from './support/reads.ts';
+import { tellUntil } from './support/socket.ts';
 import { leavesAllAsItWas } from './support/state.ts';
 import { type Person, useWorld } from './support/world.ts';
 
@@ -137,10 +138,8 @@ describe('a frozen conversation', () => {
     const watcher = await world.device(ann);
     const typist = await world.device(bob);
     for (const device of [watcher, typist]) await device.ask('watch', { conversationIds: [id] });
-    // One after the other: what is ephemeral is never queued, and what would have to wait is dropped.
-    typist.tell('typing', { conversationId: id, active: true });
-    await watcher.hear('typing', ({ userId }) => userId === bob.id);
-    typist.tell('event', { conversationId: id, name: 'wave', payload: { n: 1 } });
+    await tellUntil(typist, 'typing', { conversationId: id, active: true }, () => watcher.heard('typing').length > 0);
+    await tellUntil(typist, 'event', { conversationId: id, name: 'wave', payload: { n: 1 } }, () => watcher.heard('event').length > 0);
     expect(await watcher.hear('event')).toEqual({ conversationId: id, userId: bob.id, name: 'wave', payload: { n: 1 } });
     const frozen = (await update(ann, id, { frozen: true })).ok().seq ?? 0;
     // The gateway that heard of the change has what it needs to judge.

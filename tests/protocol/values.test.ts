@@ -94,6 +94,23 @@ describe('absent and null', () => {
     const put = { token: ann.token, params: { conversationId: conversation.id, userId: bob.id } };
     expect((await world.http.call('putMember', { ...put, body: { role: null } })).ok(200)).toEqual({ seq: null, changed: false });
     expect((await world.http.call('putMember', put)).ok(200)).toEqual({ seq: null, changed: false });
+
+    const at = { token: ann.token, params: { conversationId: conversation.id } };
+    const sparse = { clientMsgId: 'm', body: {} };
+    const nulls = { type: null, replyTo: null, mentions: null, expiresIn: null, sendAt: null };
+    const { seq } = (await world.http.call('sendMessage', { ...at, body: { ...sparse, ...nulls } })).ok(201);
+    expect((await world.http.call('sendMessage', { ...at, body: sparse })).ok(200).seq).toBe(seq);
+    const entry = { token: ann.token, params: { conversationId: conversation.id, seq: String(seq) } };
+    const edit = { body: {}, mentions: null, clientMsgId: null, ifStateSeq: null };
+    expect((await world.http.call('editMessage', { ...entry, body: edit })).ok()).toEqual({ seq: null, changed: false });
+    const patch = { title: null, avatarUrl: null, metadata: null, frozen: null, slowModeSeconds: null, retentionSeconds: null };
+    expect((await world.http.call('updateConversation', { ...at, body: patch })).ok()).toEqual({ seq: null, changed: false });
+    const { preferences } = (await world.http.call('updatePreferences', { ...at, body: { mutedUntil: null, draft: null } })).ok();
+    expect(Object.values(preferences).filter((value) => value !== null && value !== false)).toEqual([]);
+    for (const body of [{ seconds: null }, {}, undefined]) {
+      const mute = { ...put, ...(body === undefined ? {} : { body }) };
+      expect((await world.http.call('muteMember', mute)).ok().changed).toBe(body?.seconds === null);
+    }
   });
 });
 

@@ -184,6 +184,19 @@ export async function connectDevice(url: string, options: SocketOptions): Promis
   };
 }
 
+/** Tells again and again until it was heard: what is ephemeral is never queued, and what would have to wait is dropped. */
+export async function tellUntil(device: Device, name: 'typing' | 'event', payload: object, heard: () => boolean): Promise<void> {
+  await waitFor(
+    `${name} to be heard`,
+    () => {
+      if (heard()) return true;
+      device.tell(name, payload);
+      return false;
+    },
+    { intervalMs: 100 },
+  );
+}
+
 /** A handshake that must be refused: what `connect_error` carries, after the connection was closed by the server (within a second). */
 export async function refusedHandshake(
   url: string,
