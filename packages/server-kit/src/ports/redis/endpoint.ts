@@ -33,20 +33,18 @@ export function parseRedisUrl(text: string): RedisEndpoint | undefined {
   const nodes: RedisAddress[] = [];
   for (const part of parts) {
     const url = parse(schemes.test(part) ? part : `redis://${part}`);
-    if (url === undefined) return undefined;
+    if (url === undefined || (kind === 'cluster' && !/^\/?$/.test(url.pathname))) return undefined;
     nodes.push({ host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? 6379 : Number(url.port) });
   }
   const path = first.pathname.replace(/^\//, '');
   if (!/^\d{0,4}$/.test(path)) return undefined;
-  const db = Number(path);
-  if (kind === 'cluster' && db !== 0) return undefined;
   return {
     kind,
     nodes,
     tls: scheme[1] === 'rediss',
     username: decoded(first.username),
     password: decoded(first.password),
-    db,
+    db: Number(path),
   };
 }
 

@@ -2,8 +2,8 @@ import type { BusMessage, Publication } from '../bus.ts';
 
 /**
  * What could not be published, by what it supersedes: of each topic the newest key of a log, the newest control of a conversation, the
- * newest receipt of a member, one `user`. Above the bound the oldest goes: whoever published was told that the bus refused, and what must
- * arrive is published again by the outbox sweeper. This only makes the repair quicker.
+ * newest receipt of a member, one `user`, a kick of whom it names; no ephemeral packets. Above the bound the oldest goes: whoever published
+ * was told that the bus refused, and what must arrive is published again by the outbox sweeper. This only makes the repair quicker.
  */
 export class Unsent {
   readonly #kept = new Map<string, Publication>();
@@ -18,7 +18,9 @@ export class Unsent {
   }
 
   keep(publication: Publication): void {
-    const id = `${publication.topic}\n${supersededBy(publication.message)}`;
+    const what = supersededBy(publication.message);
+    if (what === undefined) return;
+    const id = `${publication.topic}\n${what}`;
     const present = this.#kept.get(id);
     const message = present === undefined ? publication.message : newest(present.message, publication.message);
     this.#kept.set(id, { topic: publication.topic, message });
@@ -43,8 +45,8 @@ export class Unsent {
   }
 }
 
-/** Messages of a topic with equal answers supersede each other. */
-function supersededBy(message: BusMessage): string {
+/** Messages of a topic with equal answers supersede each other; what is undefined is not worth keeping. */
+function supersededBy(message: BusMessage): string | undefined {
   switch (message.kind) {
     case 'key':
       return `k${message.log}`;
@@ -57,7 +59,7 @@ function supersededBy(message: BusMessage): string {
     case 'kick':
       return `x${message.deviceId ?? ''},${message.sessionId ?? ''}`;
     case 'packet':
-      return 'p';
+      return undefined;
   }
 }
 
