@@ -53,7 +53,10 @@ export async function startStandalone({ config, log, environment = {}, print }: 
       pages: [pageRouter(await readPageFiles(), current)],
     }),
   );
-  session = await openDemo(server.url, serverKey);
+  const { url, opsUrl } = server;
+  const demo = await openDemo(url, serverKey);
+  // A certificate is made out to the public name.
+  session = { ...demo, url: (config.tls && config.publicUrl) ?? url, opsUrl };
   print(banner(session, await writeDemoSession(config.dataDir, session)));
   const running = stack.move();
   return { session, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
