@@ -13,8 +13,8 @@ type Adapter = ReturnType<ReturnType<typeof createShardedAdapter>>;
  */
 export function roomAdapter(wire: RoomWire, log: Logger): AdapterConstructor {
   const create = createShardedAdapter(wire, wire, { channelPrefix, subscriptionMode: 'dynamic' });
-  // socket.io calls it with `new`.
-  return ((nsp: Parameters<typeof create>[0]): Adapter => {
+  // A function, because socket.io calls it with `new`.
+  function RoomAdapter(nsp: Parameters<typeof create>[0]): Adapter {
     const adapter = create(nsp);
     const broadcast: Adapter['broadcast'] = adapter.broadcast.bind(adapter);
     // socket.io drops the promise.
@@ -26,5 +26,6 @@ export function roomAdapter(wire: RoomWire, log: Logger): AdapterConstructor {
       }
     };
     return adapter;
-  }) as unknown as AdapterConstructor;
+  }
+  return RoomAdapter as unknown as AdapterConstructor;
 }

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { append, createConversation, createPool, loadApps, loadKeys, type Pool } from '@nudge/db';
-import { createGateway, createMembershipStore, type Gateway, type GatewayConfig, type MembershipSource } from '@nudge/gateway';
+import {
+  createGateway,
+  createMembershipStore,
+  type Gateway,
+  type GatewayConfig,
+  type GatewayDeps,
+  type MembershipSource,
+} from '@nudge/gateway';
 import {
   AppDirectory,
   type BusMessage,
@@ -126,6 +133,8 @@ export interface GatewayServerOptions {
   /** Shared with another gateway. */
   readonly bus?: MemoryBus;
   readonly registry?: MemorySessionRegistry;
+  /** What else a gateway may be composed of. */
+  readonly deps?: Pick<GatewayDeps, 'ephemeral' | 'revocations' | 'onDraining' | 'pickTarget'>;
   /** Stands in front of the database. */
   readonly membership?: (store: MembershipSource) => MembershipSource;
 }
@@ -177,6 +186,7 @@ export async function startGatewayServer(world: GatewayWorld, options: GatewaySe
     origins: createOriginPolicy({ allowed: options.allowedOrigins ?? [], localhost: false }),
     metrics,
     log,
+    ...options.deps,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
   });
   const server = createServer((_request, response) => response.writeHead(404).end());
