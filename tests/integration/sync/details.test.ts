@@ -50,7 +50,7 @@ test('receipts come page by page, counts leave the sender out', async () => {
   ]);
   expect((await get('dan', id, `/receipts?seq=${seq}`)).body).toMatchObject({ readBy: 1, deliveredTo: 2 });
   expect((await get('dan', id, '/receipts?seq=2')).body).toMatchObject({ readBy: 2, deliveredTo: 3 });
-  expect((await get('dan', id, '/receipts?seq=99')).body).toMatchObject({ status: 400, code: 'invalid_request' });
+  expect((await get('dan', id, '/receipts?seq=99')).body).toMatchObject({ status: 404, code: 'not_found' });
   expect((await get('dan', id, '/receipts?seq=0')).status).toBe(404);
 });
 

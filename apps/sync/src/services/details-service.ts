@@ -66,7 +66,7 @@ export class DetailsService {
   /**
    * A member's position is shown no lower than the asker's own start: what lies before is not the asker's.
    *
-   * @throws NudgeError `not_found`; `invalid_request` for a seq that the log has not reached
+   * @throws NudgeError `not_found`, also for a seq that the asker does not see or the log has not reached
    */
   async receipts(query: ReceiptsQuery): Promise<ReceiptsPage> {
     const { conversationId, seq, cursor, limit } = query;
@@ -129,9 +129,7 @@ export class DetailsService {
 }
 
 function refuseOutside(seq: number, { start, standing }: Confirmed): void {
-  if (seq < start) throw new NudgeError('not_found');
-  const { lastSeq } = standing.state;
-  if (seq > lastSeq) throw new NudgeError('invalid_request', { issues: [{ path: 'seq', message: `the log ends at ${lastSeq}` }] });
+  if (seq < start || seq > standing.state.lastSeq) throw new NudgeError('not_found');
 }
 
 /** The entry, which the log has reached. */

@@ -88,12 +88,12 @@ export const adminRoutes = (limits: Limits) =>
     adminSendMessage: {
       method: 'POST',
       path: '/v1/admin/conversations/{conversationId}/messages',
-      summary: 'Send on behalf of a member; roles, freezing, mutes and slow mode do not apply, membership does',
+      summary: 'Send on behalf of a member; roles, freezing, mutes, blocks and slow mode do not apply, membership does',
       ...admin,
       params: conversationParams,
       body: newMessage(limits).omit({ sendAt: true }).extend({ senderId: userIdSchema }),
       answers: { 200: sendAnswer, 201: sendAnswer },
-      errors: ['not_found', 'user_unknown', 'blocked', 'client_msg_id_reused', 'too_large'],
+      errors: ['not_found', 'user_unknown', 'client_msg_id_reused', 'too_large'],
     },
     adminEditMessage: {
       method: 'PATCH',
