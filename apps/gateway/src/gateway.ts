@@ -10,6 +10,8 @@ import {
   noRevocations,
   type OriginPolicy,
   type ReadyCheck,
+  RedisBus,
+  type RedisConnection,
   type Revocations,
   type SessionRegistry,
   systemClock,
@@ -47,8 +49,9 @@ export interface GatewayDeps {
   readonly limits: Limits;
   readonly bus: Bus;
   readonly registry: SessionRegistry;
-  /** Carries ephemeral events between gateways, and nothing else; without one they end at this gateway. */
-  readonly ephemeral?: Bus | undefined;
+  /** Carries ephemeral events between gateways, and nothing else. Absent: one over `redis`; without that they end at this gateway. */
+  readonly ephemeral?: Bus;
+  readonly redis?: RedisConnection | undefined;
   /** Tokens taken back; none where absent. */
   readonly revocations?: Revocations;
   /** Called once, when the gateway begins to drain: whoever sends devices here is to stop that. Waited for a second at most. */
@@ -80,6 +83,8 @@ export interface Gateway extends AsyncDisposable {
   /** Begins to measure, to renew its lease and to watch over memberships. */
   start(): Promise<void>;
 }
+
+const ephemeralBus = { prefix: 'nudge:rooms:', maxWaiting: 5_000, maxUnsent: 0 } as const;
 
 /**
  * A gateway: holds sockets, pushes keys, relays ephemeral events. Disposing drains it: it turns unready, tells its sockets to move, waits for
@@ -132,7 +137,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     inUse: ({ topic }) => hub.sessions(topic).some((session) => (session.watches ?? session.watchedUsers) !== undefined),
     onChange: (relation, change) => work.track(presence.changed(relation, change)),
   });
-  const { origins, ephemeral } = deps;
+  const { origins, redis } = deps;
+  // Ephemeral events have connections of their own, so that keys never wait behind them, and are not kept for when Redis is back.
+  const ownEphemeral = deps.ephemeral === undefined && redis ? new RedisBus({ connection: redis, log, ...ephemeralBus }) : undefined;
+  const ephemeral = deps.ephemeral ?? ownEphemeral;
   const wire =
     ephemeral &&
     new RoomWire({
@@ -272,6 +280,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await Promise.all([watches.stop(), relations.stop()]);
     await work.settled();
     await lease.stop();
+    await ownEphemeral?.[Symbol.asyncDispose]();
   }
 
   return {

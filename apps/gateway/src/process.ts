@@ -4,10 +4,7 @@ import type { GatewayProcessConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { createMembershipStore } from './store/membership-store.ts';
 
-/**
- * A gateway as a process of its own. Its bus ends at the process: until one between processes is configured it hears no API, so beside
- * standalone this serves ephemeral events and tests.
- */
+/** A gateway as a process of its own. Without `REDIS_URL` its bus ends at the process: it hears no API and serves tests. */
 export async function startGatewayProcess(options: GatewayProcessConfig): Promise<AsyncDisposable> {
   const { process: config, databaseUrl, gateway: settings, zone } = options;
   await using opened = new AsyncDisposableStack();
