@@ -29,7 +29,7 @@ async function text(url: URL): Promise<string> {
   return readFile(url, 'utf8');
 }
 
-/** Everything the demo page consists of, by path: the page, its script, the client package and socket.io's own browser build. */
+/** Everything the demo page consists of, by path: the page, its scripts, the client package and socket.io's own browser build. */
 export async function readPageFiles(): Promise<ReadonlyMap<string, BrowserFile>> {
   const own = new URL('./public/', import.meta.url);
   const client = new URL('.', import.meta.resolve('@nudge/client'));
@@ -40,9 +40,11 @@ export async function readPageFiles(): Promise<ReadonlyMap<string, BrowserFile>>
   const files = new Map<string, BrowserFile>([
     ['/', { contentType: 'text/html; charset=utf-8', content: await text(new URL('index.html', own)) }],
     ['/demo/demo.css', { contentType: 'text/css; charset=utf-8', content: await text(new URL('demo.css', own)) }],
-    ['/demo/demo.ts', { contentType: SCRIPT, content: toBrowserScript(await text(new URL('demo.ts', own))) }],
     ['/demo/socket.io.js', { contentType: SCRIPT, content: (await text(socketIo)).replace(/\n\/\/# sourceMappingURL=.*$/, '') }],
   ]);
+  for (const name of await readdir(fileURLToPath(own))) {
+    if (name.endsWith('.ts')) files.set(`/demo/${name}`, { contentType: SCRIPT, content: toBrowserScript(await text(new URL(name, own))) });
+  }
   for (const name of await readdir(fileURLToPath(client), { recursive: true })) {
     if (!name.endsWith('.ts') || /\.(test|fixture)\.ts$/.test(name)) continue;
     files.set(`/demo/client/${name}`, { contentType: SCRIPT, content: toBrowserScript(await text(new URL(name, client))) });
