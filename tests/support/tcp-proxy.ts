@@ -91,7 +91,8 @@ export async function createTcpProxy(target: { host?: string; port: number }): P
     const part = allowed === undefined ? chunk : chunk.subarray(0, allowed);
     bytes[direction] += part.length;
     if (allowed === undefined) {
-      if (!to.write(part) && !to.destroyed) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+      // An error while it waits is heard by the socket's own listener, which closes the link.
+      if (!to.write(part) && !to.destroyed) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => undefined);
       return;
     }
     link.budget[direction] = allowed - part.length;

@@ -3,6 +3,7 @@ import { parseProxy } from './http/client-address.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import { isLoopback } from './ops/ops-access.ts';
 import type { OpsAddress } from './ops/ops-server.ts';
+import { parseRedisUrl, redisUrlForms } from './ports/redis/endpoint.ts';
 import type { TlsFiles } from './tls/tls-pair.ts';
 
 /** The environment as it is, e.g. `process.env`. */
@@ -22,7 +23,7 @@ export interface Config {
   readonly databaseUrl: string | undefined;
   /** `DATABASE_REPLICA_URLS`, separated by commas. */
   readonly databaseReplicaUrls: readonly string[];
-  /** `REDIS_URL`. */
+  /** `REDIS_URL`: a server or a Cluster, see `parseRedisUrl`. Absent when all is one process. */
   readonly redisUrl: string | undefined;
   /** `ALLOWED_ORIGINS`, separated by commas, each `scheme://host[:port]`. */
   readonly allowedOrigins: readonly string[];
@@ -72,7 +73,7 @@ export function readConfig(env: Environment): Config {
     publicUrl,
     databaseUrl,
     databaseReplicaUrls,
-    redisUrl: url(env, 'REDIS_URL', ['redis:', 'rediss:']),
+    redisUrl: redisUrl(env),
     allowedOrigins: list(env, 'ALLOWED_ORIGINS').map((origin) => checkOrigin(origin)),
     trustProxy: list(env, 'TRUST_PROXY').map((proxy) => checkProxy(proxy)),
     tls,
@@ -159,6 +160,12 @@ function oneOf<const Value extends string>(env: Environment, variable: string, v
 function url(env: Environment, variable: string, protocols: readonly string[]): string | undefined {
   const value = text(env, variable);
   return value === undefined ? undefined : checkUrl(value, variable, protocols);
+}
+
+function redisUrl(env: Environment): string | undefined {
+  const value = text(env, 'REDIS_URL');
+  if (value !== undefined && parseRedisUrl(value) === undefined) throw new ConfigError('REDIS_URL', `takes ${redisUrlForms}`);
+  return value;
 }
 
 function checkUrl(value: string, variable: string, protocols: readonly string[]): string {

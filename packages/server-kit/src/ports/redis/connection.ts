@@ -48,6 +48,8 @@ export class RedisConnection implements AsyncDisposable {
   #probe: NodeJS.Timeout | undefined;
   #probing: Promise<void> | undefined;
   #versionKnown = false;
+  /** What the server said instead of letting us in. */
+  #refusal: unknown;
   #up = false;
   #restUntil = 0;
   #closed = false;
@@ -59,7 +61,12 @@ export class RedisConnection implements AsyncDisposable {
     this.#options = options;
     this.timings = { ...defaultRedisTimings, ...options.timings };
     this.commands = endpoint.kind === 'cluster' ? this.#openCluster() : this.#openStandalone();
-    this.commands.on('error', (error: unknown) => this.reported(error));
+    for (const event of ['error', 'node error']) {
+      this.commands.on(event, (error: unknown) => {
+        if (isReply(error)) this.#refusal = error;
+        this.reported(error);
+      });
+    }
     this.#nodes = endpoint.kind === 'cluster' ? [] : endpoint.nodes.map(({ host, port }) => `${host}:${port}`);
     options.metrics?.gauge({
       name: 'nudge_redis_up',
@@ -146,14 +153,12 @@ export class RedisConnection implements AsyncDisposable {
 
   /** Resolves when Redis answered or the longest wait is over; rejects when it refuses us or is too old. */
   async start(): Promise<void> {
-    let refusal: unknown;
     this.commands.on('refresh', () => this.#rebuild());
-    const first = this.commands.connect().catch((error: unknown) => {
-      refusal = isReply(error) ? error : undefined;
-      this.reported(error);
-    });
+    const first = this.commands.connect().catch((error: unknown) => this.reported(error));
     await withDeadline(first, this.timings.startMs).catch((error: unknown) => this.reported(error));
-    if (refusal !== undefined) throw new Error('Redis refuses the connection: check user and password in REDIS_URL', { cause: refusal });
+    if (this.#refusal !== undefined) {
+      throw new Error('Redis refuses the connection: check user and password in REDIS_URL', { cause: this.#refusal });
+    }
     this.#rebuild();
     await this.#probeOnce();
     if (!this.#up) this.#options.log?.error('Redis does not answer: started without it');
