@@ -1,4 +1,4 @@
-import { createPool, ensureUser, loadDirectory } from '@nudge/db';
+import { createPool, databaseSource } from '@nudge/db';
 import { createLogger, type GatewayRegistration, registerGateway, startPlatform } from '@nudge/server-kit';
 import type { GatewayProcessConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
@@ -16,8 +16,7 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
     await startPlatform({
       config,
       log,
-      load: () => loadDirectory(primary),
-      ensure: (appId, userId) => ensureUser(primary, appId, userId),
+      ...databaseSource(primary, config.limits),
       localhost: false,
     }),
   );

@@ -76,7 +76,7 @@ export class GatewayAdmission {
 
   /** Judges a handshake; throws a {@link NudgeError}. Whoever gets a session attaches or abandons it. */
   async judge(auth: unknown): Promise<Admitted> {
-    const { limits, load, sessions, tokens, directory, revocations, admit } = this.#options;
+    const { limits, load, sessions, tokens, directory, revocations } = this.#options;
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: jitter(1_000) });
     this.#tick();
     if (++this.#handshakes > limits.handshakesPerSecond) throw overloaded('handshakesPerSecond', 1_000);
@@ -93,21 +93,20 @@ export class GatewayAdmission {
         retryAfterMs: jitter(2_000),
       });
     const identity = tokens.verify(token);
-    this.#judgeRevocation(identity);
-    const admitting = admit(identity);
+    const admitting = this.#judgeUser(identity);
     if (admitting !== undefined) await admitting;
     const epoch = directory.epochOf(identity.appId);
 
     const found = sessionId == null ? undefined : sessions.find(identity, deviceId, sessionId);
     // A detached session is not counted: coming back makes it one more.
-    if (found === undefined || found.state === 'detached') {
-      this.#judgeSessions(identity, 0);
-      const elsewhere = await this.#sessionsElsewhere(identity);
-      // Others may have been let in meanwhile. From here until the session counts there is no wait, or a rush of one user would pass.
-      this.#judgeSessions(identity, elsewhere);
-    }
-    // What was revoked while this was judged found no session to end.
-    this.#judgeRevocation(identity);
+    const isOneMore = found === undefined || found.state === 'detached';
+    if (isOneMore) this.#judgeSessions(identity, 0);
+    const elsewhere = isOneMore ? await this.#sessionsElsewhere(identity) : 0;
+    // Whatever was revoked meanwhile found no session to end.
+    const still = this.#judgeUser(identity);
+    if (still !== undefined) await still;
+    // Others may have been let in meanwhile. From here until the session counts there is no wait, or a rush of one user would pass.
+    if (isOneMore) this.#judgeSessions(identity, elsewhere);
     if (found !== undefined && found.state !== 'ended') {
       sessions.claim(found);
       return { session: found, identity, resumed: true, epoch };
@@ -116,8 +115,11 @@ export class GatewayAdmission {
     return { session, identity, resumed: false, epoch };
   }
 
-  #judgeRevocation({ appId, userId, issuedAt }: Identity): void {
+  /** Whether nothing speaks against the user and the token. Only a user whose row is not known of yet has to be waited for. */
+  #judgeUser(identity: Identity): void | Promise<void> {
+    const { appId, userId, issuedAt } = identity;
     if (this.#options.revocations.isRevoked(appId, userId, issuedAt)) throw new NudgeError('token_revoked');
+    return this.#options.admit(identity);
   }
 
   async #sessionsElsewhere({ appId, userId }: Identity): Promise<number> {
