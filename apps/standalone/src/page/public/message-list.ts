@@ -73,7 +73,7 @@ export class MessageList {
     before.replaceWith(item);
     if (held === null) return;
     // Whoever works with the keyboard stays where they were: what a button is called changes with what it did.
-    const row = [...item.querySelectorAll<HTMLButtonElement>(`.${CSS.escape(held.parentElement?.className ?? '')} button`)];
+    const row = [...item.querySelectorAll('button')].filter((each) => each.parentElement?.className === held.parentElement?.className);
     (row.find(({ textContent }) => textContent === held.textContent) ?? row[0] ?? item.querySelector('button'))?.focus();
   }
 
