@@ -16,6 +16,7 @@ import {
   type SessionRegistry,
   systemClock,
   type TokenVerifier,
+  type Tracer,
   toNudgeError,
 } from '@nudge/server-kit';
 import type { Limits } from '@nudge/types';
@@ -32,6 +33,7 @@ import type { MembershipSource, UserOf } from './services/membership.ts';
 import { createCounts, registerMetrics } from './services/metrics.ts';
 import { PresenceService } from './services/presence.ts';
 import { Receipts } from './services/receipts.ts';
+import { Registration } from './services/registration.ts';
 import { Relations } from './services/relations.ts';
 import { isConversationRoom, isRelayedRoom } from './services/rooms.ts';
 import { Sessions } from './services/sessions.ts';
@@ -67,6 +69,7 @@ export interface GatewayDeps {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly clock?: Clock;
+  readonly tracer?: Tracer;
 }
 
 /** `load` from 0 (idle) to 1 (takes no more). */
@@ -105,7 +108,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const coalescer: Coalescer = new Coalescer({
     clock,
     load,
-    frames: new KeyFrames(),
+    frames: deps.tracer?.enabled ? new KeyFrames(deps.tracer.recall.bind(deps.tracer)) : new KeyFrames(),
     counts,
     bound: limits.pendingKeys,
   });
@@ -221,13 +224,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sessions,
     dispatch: createDispatch({ context, limits, log, now: () => clock.now() }),
   });
+  const registration = new Registration({ sessions, presence, clock, spreadMs: config.resyncSpreadMs });
+  const stopRegistering = registry.onLost?.((lost) => lost === gatewayId && registration.lost());
   const lease = new Lease({
     registry,
     gatewayId,
     leaseMs: config.leaseMs,
     clock,
     log,
-    onLapsed: () => sessions.registerAll(),
+    onLapsed: () => registration.lost(),
   });
   registerMetrics(deps.metrics, {
     counts,
@@ -274,6 +279,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await server.stop();
     stopListening();
     stopRevoking();
+    stopRegistering?.();
+    await registration.stop();
     sessions.stop();
     coalescer.stop();
     load.stop();

@@ -21,13 +21,20 @@ export class KeyFrames {
   readonly #seqs = new Float64Array(slots);
   readonly #frames = new Array<KeyFrame | undefined>(slots).fill(undefined);
 
+  readonly #traceOf: (log: LogName, seq: number) => string | undefined;
+
+  /** @param traceOf in what trace a log reached a seq, when it is traced */
+  constructor(traceOf: (log: LogName, seq: number) => string | undefined = () => undefined) {
+    this.#traceOf = traceOf;
+  }
+
   ofKey(log: LogName, seq: number): KeyFrame {
     // The last characters of a UUID are random; of short names any will do.
     const at =
       (seq * 31 + log.charCodeAt(log.length - 1) * 7 + log.charCodeAt(log.length - 2) * 131 + log.charCodeAt(log.length - 3)) & (slots - 1);
     const known = this.#frames[at];
     if (known !== undefined && this.#seqs[at] === seq && this.#logs[at] === log) return known;
-    const frame = encode(`${key(log, seq)}]}]`);
+    const frame = encode(`${key(log, seq)}]${traced(this.#traceOf(log, seq))}}]`);
     this.#logs[at] = log;
     this.#seqs[at] = seq;
     this.#frames[at] = frame;
@@ -37,12 +44,15 @@ export class KeyFrames {
   of(notice: Notice): KeyFrame {
     const [only, second] = notice.keys;
     if (only !== undefined && second === undefined && !notice.resync) return this.ofKey(only[0], only[1]);
-    return encode(`${joined(notice.keys)}]${notice.resync ? ',"resync":true' : ''}}]`);
+    const trace = notice.keys.reduce<string | undefined>((found, [log, seq]) => this.#traceOf(log, seq) ?? found, undefined);
+    return encode(`${joined(notice.keys)}]${notice.resync ? ',"resync":true' : ''}${traced(trace)}}]`);
   }
 }
 
 /** Names of logs hold no character that JSON escapes (the schemas of their ids see to that). */
 const key = (log: LogName, seq: number): string => `["${log}",${seq}]`;
+
+const traced = (parent: string | undefined): string => (parent === undefined ? '' : `,"traceparent":"${parent}"`);
 
 function joined(keys: readonly LogKey[]): string {
   let text = '';

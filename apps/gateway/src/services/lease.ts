@@ -7,8 +7,8 @@ export interface LeaseOptions {
   readonly leaseMs: number;
   readonly clock: Clock;
   readonly log: Logger;
-  /** The lease had ended before it was renewed: the records are gone. */
-  readonly onLapsed: () => void;
+  /** This gateway's records are gone or may be wrong. */
+  readonly onLost: () => void;
 }
 
 /** Keeps this gateway's records in the session registry alive: they count only while the lease is. */
@@ -17,7 +17,7 @@ export class Lease {
   #cancel: (() => void) | undefined;
   #renewal: Promise<void> | undefined;
   #stopped = false;
-  #validUntil = 0;
+  #stopListening: (() => void) | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -25,6 +25,10 @@ export class Lease {
 
   /** Rejects when the registry cannot be reached. */
   async start(): Promise<void> {
+    const { registry, gatewayId, onLost } = this.#options;
+    this.#stopListening = registry.onLost((lostId) => {
+      if (lostId === gatewayId) onLost();
+    });
     await this.#renew();
     this.#arm();
   }
@@ -32,6 +36,7 @@ export class Lease {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel?.();
+    this.#stopListening?.();
     await this.#renewal;
     try {
       await this.#options.registry.dropLease(this.#options.gatewayId);
@@ -50,12 +55,8 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { registry, gatewayId, leaseMs, clock, onLapsed } = this.#options;
-    const askedAt = clock.now();
+    const { registry, gatewayId, leaseMs } = this.#options;
     await registry.renewLease(gatewayId, leaseMs);
-    const lapsed = this.#validUntil !== 0 && this.#validUntil < askedAt;
-    this.#validUntil = askedAt + leaseMs;
-    if (lapsed) onLapsed();
   }
 
   #failed(error: unknown): void {

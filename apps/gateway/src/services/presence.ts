@@ -44,6 +44,11 @@ export class PresenceService {
     if (!alreadyOnline) await this.#announce(session);
   }
 
+  /** The registry has lost what it knew of the session. */
+  async register(session: Session): Promise<void> {
+    if (session.present) await this.#put(session);
+  }
+
   /** The session has not come back in time, or said goodbye. */
   async departed(session: Session): Promise<void> {
     if (!session.present) return;

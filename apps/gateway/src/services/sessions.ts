@@ -229,11 +229,6 @@ export class Sessions {
     for (const session of this.#byId.values()) this.#options.coalescer.resync(session, spreadMs);
   }
 
-  /** The registry has forgotten this gateway: it is told again who is here. */
-  registerAll(): void {
-    for (const session of this.#byId.values()) if (session.present) this.#options.track(this.#options.presence.arrived(session));
-  }
-
   /** From now on there are no new sessions, and one ends with its connection. */
   drain(): void {
     this.#draining = true;

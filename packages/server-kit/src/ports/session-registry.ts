@@ -7,6 +7,8 @@ export interface SessionRecord {
   readonly deviceId: string;
   readonly sessionId: string;
   readonly gatewayId: string;
+  /** What its handshake says; absent where it says nothing. */
+  readonly platform?: string;
   readonly status: PresenceStatus;
   readonly connectedAt: number;
   /** Its user shows its presence to nobody. */
@@ -15,11 +17,16 @@ export interface SessionRecord {
 
 /**
  * Which device of which user is on which gateway. A record counts only while its gateway's lease is alive, so a crash cleans up by
- * expiry. A gateway whose lease lapsed puts its sessions again.
+ * expiry. A gateway whose records were lost puts its sessions again.
  */
 export interface SessionRegistry extends AsyncDisposable {
   /** The gateway lives for `ttlMs` from now. */
   renewLease(gatewayId: string, ttlMs: number): Promise<void>;
+  /**
+   * Told when the records of a gateway whose lease is renewed here are gone or may be wrong, the lease having ended or the registry having
+   * lost its data: put its sessions again. What was put before does not count from then on. The result removes the listener.
+   */
+  onLost(listener: (gatewayId: string) => void): () => void;
   /** The gateway is gone, and its records with it. */
   dropLease(gatewayId: string): Promise<void>;
   /** Adds the session or replaces what is known of it. One that is hidden makes the registry forget when its user was last seen. */
@@ -33,6 +40,8 @@ export interface SessionRegistry extends AsyncDisposable {
    * A user of whom any live session is hidden is offline without `lastSeenAt` to everybody but `viewerId`, the user itself.
    */
   presenceOf(appId: string, userIds: readonly string[], viewerId?: string): Promise<Presence[]>;
+  /** Told when the records of a gateway are gone or may be wrong, where the registry can find that out: its sessions are to be put again. The result removes the listener. */
+  onLost?(listener: (gatewayId: string) => void): () => void;
   /** Forgets when a user was last seen: one who hides while no session of it is there. */
   forgetLastSeen(appId: string, userId: string): Promise<void>;
 }

@@ -25,6 +25,7 @@ import {
   MemorySessionRegistry,
   type Metrics,
   mintToken,
+  type SessionRegistry,
   userTopic,
 } from '@nudge/server-kit';
 import { defaultLimits, type Limits } from '@nudge/types';
@@ -132,7 +133,7 @@ export interface GatewayServerOptions {
   readonly log?: Logger;
   /** Shared with another gateway. */
   readonly bus?: MemoryBus;
-  readonly registry?: MemorySessionRegistry;
+  readonly registry?: SessionRegistry;
   /** What else a gateway may be composed of. */
   readonly deps?: Pick<GatewayDeps, 'ephemeral' | 'revocations' | 'onDraining' | 'pickTarget'>;
   /** Stands in front of the database. */
@@ -144,7 +145,7 @@ export interface GatewayServer extends AsyncDisposable {
   readonly port: number;
   readonly gateway: Gateway;
   readonly bus: MemoryBus;
-  readonly registry: MemorySessionRegistry;
+  readonly registry: SessionRegistry;
   readonly metrics: Metrics;
   token(userId: string, options?: { readonly app?: TestApp; readonly ttlSeconds?: number }): string;
   /** A device of socket.io-client; resolves with its welcome. */
