@@ -225,14 +225,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     dispatch: createDispatch({ context, limits, log, now: () => clock.now() }),
   });
   const registration = new Registration({ sessions, presence, clock, spreadMs: config.resyncSpreadMs });
-  const stopRegistering = registry.onLost?.((lost) => lost === gatewayId && registration.lost());
   const lease = new Lease({
     registry,
     gatewayId,
     leaseMs: config.leaseMs,
     clock,
     log,
-    onLapsed: () => registration.lost(),
+    onLost: () => registration.lost(),
   });
   registerMetrics(deps.metrics, {
     counts,
@@ -279,7 +278,6 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await server.stop();
     stopListening();
     stopRevoking();
-    stopRegistering?.();
     await registration.stop();
     sessions.stop();
     coalescer.stop();

@@ -40,8 +40,6 @@ export interface SessionRegistry extends AsyncDisposable {
    * A user of whom any live session is hidden is offline without `lastSeenAt` to everybody but `viewerId`, the user itself.
    */
   presenceOf(appId: string, userIds: readonly string[], viewerId?: string): Promise<Presence[]>;
-  /** Told when the records of a gateway are gone or may be wrong, where the registry can find that out: its sessions are to be put again. The result removes the listener. */
-  onLost?(listener: (gatewayId: string) => void): () => void;
   /** Forgets when a user was last seen: one who hides while no session of it is there. */
   forgetLastSeen(appId: string, userId: string): Promise<void>;
 }

@@ -48,6 +48,15 @@ export function sessionRegistryConformance(create: () => SessionRegistryHarness 
       expect(await registry.presenceOf('other', ['alice'])).toEqual([{ userId: 'alice', status: 'offline' }]);
     });
 
+    it('keeps the platform that a session names', async () => {
+      await registry.put(record({ platform: 'ios' }));
+      await registry.put(record({ sessionId: 's2', connectedAt: 2_000 }));
+      expect(await registry.sessionsOf('app', 'alice')).toEqual([
+        record({ platform: 'ios' }),
+        record({ sessionId: 's2', connectedAt: 2_000 }),
+      ]);
+    });
+
     it('replaces a session that is put again', async () => {
       await registry.put(record());
       await registry.put(record({ status: 'away' }));
@@ -110,6 +119,26 @@ export function sessionRegistryConformance(create: () => SessionRegistryHarness 
       await registry.renewLease('g1', ttlMs);
       await registry.put(record());
       expect(await registry.sessionsOf('app', 'alice')).toEqual([record()]);
+    });
+
+    it('tells a gateway whose lease had ended to put its sessions again', async () => {
+      const lost: string[] = [];
+      const stop = registry.onLost((gatewayId) => lost.push(gatewayId));
+      await registry.put(record());
+      await registry.renewLease('g1', ttlMs);
+      await registry.renewLease('g3', ttlMs);
+      expect(lost).toEqual([]);
+      await advance(ttlMs * 2);
+      await registry.renewLease('g1', ttlMs);
+      expect(lost).toEqual(['g1']);
+      expect(await registry.sessionsOf('app', 'alice')).toEqual([]);
+      await registry.put(record());
+      await registry.renewLease('g1', ttlMs);
+      expect(await registry.sessionsOf('app', 'alice')).toEqual([record()]);
+      stop();
+      await advance(ttlMs * 2);
+      await registry.renewLease('g1', ttlMs);
+      expect(lost).toEqual(['g1']);
     });
 
     it('shows a hidden user to nobody but itself, on whatever gateway it hides', async () => {

@@ -10,6 +10,7 @@ export class MemorySessionRegistry implements SessionRegistry {
   readonly #leases = new Map<string, number>();
   readonly #sessions = new Map<string, Map<string, SessionRecord>>();
   readonly #lastSeen: LRUCache<string, number>;
+  readonly #lost = new Set<(gatewayId: string) => void>();
 
   constructor(options: { readonly clock?: Clock; readonly usersRemembered?: number } = {}) {
     this.#clock = options.clock ?? systemClock;
@@ -17,21 +18,23 @@ export class MemorySessionRegistry implements SessionRegistry {
   }
 
   async renewLease(gatewayId: string, ttlMs: number): Promise<void> {
-    this.#leases.set(gatewayId, this.#clock.now() + ttlMs);
+    const end = this.#leases.get(gatewayId);
+    const now = this.#clock.now();
+    const lapsed = end !== undefined && end <= now;
+    if (lapsed && this.#lost.size > 0) this.#forget(gatewayId, end);
+    this.#leases.set(gatewayId, now + ttlMs);
+    if (lapsed) for (const listener of this.#lost) listener(gatewayId);
+  }
+
+  onLost(listener: (gatewayId: string) => void): () => void {
+    const own = (gatewayId: string) => listener(gatewayId);
+    this.#lost.add(own);
+    return () => void this.#lost.delete(own);
   }
 
   async dropLease(gatewayId: string): Promise<void> {
     this.#leases.delete(gatewayId);
-    const now = this.#clock.now();
-    for (const [user, sessions] of this.#sessions) {
-      const hidden = isHidden(sessions.values());
-      for (const record of sessions.values()) {
-        if (record.gatewayId !== gatewayId) continue;
-        sessions.delete(record.sessionId);
-        if (!hidden) this.#lastSeen.set(user, now);
-      }
-      if (sessions.size === 0) this.#sessions.delete(user);
-    }
+    this.#forget(gatewayId, this.#clock.now());
   }
 
   async put(record: SessionRecord): Promise<void> {
@@ -69,6 +72,20 @@ export class MemorySessionRegistry implements SessionRegistry {
     this.#leases.clear();
     this.#sessions.clear();
     this.#lastSeen.clear();
+    this.#lost.clear();
+  }
+
+  /** Removes the records of a gateway, whose users were last seen at `end`. */
+  #forget(gatewayId: string, end: number): void {
+    for (const [user, sessions] of this.#sessions) {
+      const hidden = isHidden(sessions.values());
+      for (const record of sessions.values()) {
+        if (record.gatewayId !== gatewayId) continue;
+        sessions.delete(record.sessionId);
+        if (!hidden) this.#lastSeen.set(user, end);
+      }
+      if (sessions.size === 0) this.#sessions.delete(user);
+    }
   }
 
   #presence(appId: string, userId: string, toItself: boolean): Presence {

@@ -45,10 +45,7 @@ export class RedisSessionRegistry implements SessionRegistry {
     this.#prefix = options.prefix ?? 'nudge:';
   }
 
-  /**
-   * Told when the records of a gateway whose lease is renewed here are gone or may be wrong: put its sessions again. Records put before are
-   * void from then on. The result removes the listener. Without any, old records count again once the lease is renewed.
-   */
+  /** Without any listener, old records count again once the lease is renewed. */
   onLost(listener: (gatewayId: string) => void): () => void {
     const own = (gatewayId: string) => listener(gatewayId);
     this.#lost.add(own);

@@ -10,9 +10,11 @@ export const fieldOf = (sessionId: string): string => `${fieldPrefix}${sessionId
 
 /** A record as it is stored: `h` for hidden or `v` for visible, then JSON. `lease` is the one its gateway held when it was put. */
 export function encodeRecord(record: SessionRecord, lease: string): string {
-  const { deviceId, gatewayId, status, connectedAt, hidden } = record;
-  return `${hidden ? 'h' : 'v'}${JSON.stringify([deviceId, gatewayId, status, connectedAt, lease])}`;
+  const { deviceId, gatewayId, status, connectedAt, hidden, platform } = record;
+  return `${hidden ? 'h' : 'v'}${JSON.stringify([deviceId, gatewayId, status, connectedAt, lease, ...(platform === undefined ? [] : [platform])])}`;
 }
+
+type StoredRecord = [deviceId: string, gatewayId: string, status: PresenceStatus, connectedAt: number, lease: string, platform?: string];
 
 /** Gateway leases, by their end, and what time it is there, ms. */
 export interface Leases {
@@ -46,12 +48,23 @@ export function readUser(appId: string, userId: string, hash: Readonly<Record<st
   let hides = false;
   for (const [field, text] of Object.entries(hash)) {
     if (!field.startsWith(fieldPrefix)) continue;
-    const [deviceId, gatewayId, status, connectedAt, lease] = JSON.parse(text.slice(1)) as [string, string, PresenceStatus, number, string];
+    const [deviceId, gatewayId, status, connectedAt, lease, platform] = JSON.parse(text.slice(1)) as StoredRecord;
     const hidden = text.startsWith('h');
     hides ||= hidden;
     const end = leases.ends.get(lease);
     if (end !== undefined && end > leases.now) {
-      live.push({ appId, userId, deviceId, sessionId: field.slice(fieldPrefix.length), gatewayId, status, connectedAt, hidden });
+      const sessionId = field.slice(fieldPrefix.length);
+      live.push({
+        appId,
+        userId,
+        deviceId,
+        sessionId,
+        gatewayId,
+        status,
+        connectedAt,
+        hidden,
+        ...(platform === undefined ? {} : { platform }),
+      });
     } else {
       dead.push([field, text]);
       diedAt = Math.max(diedAt, end ?? 0);
