@@ -9,8 +9,9 @@ import type {
   ReadyCheck,
   Router,
   SessionRegistry,
+  Tracer,
 } from '@nudge/server-kit';
-import { systemClock } from '@nudge/server-kit';
+import { noTracer, systemClock } from '@nudge/server-kit';
 import { createRoutes, type Limits } from '@nudge/types';
 import type express from 'express';
 import type { ApiConfig } from './config.ts';
@@ -73,6 +74,7 @@ export interface ApiDeps {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly failpoints?: Failpoints;
+  readonly tracer?: Tracer;
   /** Where sessions are known. */
   readonly registry: SessionRegistry;
   /** Where gateways are known. */
@@ -128,7 +130,15 @@ export function createApi(deps: ApiDeps): Api {
   const feeds = new FeedWriter({ router, users });
   const blocks = new BlockMirror({ router, users, bus });
   const effects = new EffectRunner({ publisher, feeds, blocks, cleaner, failpoints, log });
-  const appender = new Appender({ router, effects, classify, limits, failpoints, maxBatch: config.maxBatch });
+  const appender = new Appender({
+    router,
+    effects,
+    classify,
+    limits,
+    failpoints,
+    maxBatch: config.maxBatch,
+    tracer: deps.tracer ?? noTracer,
+  });
   const receipts = new Receipts({ router, bus, limits, clock, log });
   const readPositions = new ReadPositions({ router, effects, receipts, classify, limits, maxBatch: config.maxBatch });
   const secrets = new ContentSecrets(users);

@@ -15,6 +15,7 @@ it('has defaults for everything', () => {
     trustProxy: [],
     tls: undefined,
     ops: { port: 0, host: '127.0.0.1', token: undefined },
+    tracing: undefined,
     logLevel: 'info',
     logFormat: 'json',
     heartbeats: defaultHeartbeats,

@@ -5,6 +5,7 @@ import { isLoopback } from './ops/ops-access.ts';
 import type { OpsAddress } from './ops/ops-server.ts';
 import { parseRedisUrl, redisUrlForms } from './ports/redis/endpoint.ts';
 import type { TlsFiles } from './tls/tls-pair.ts';
+import { samplers, type TracingConfig } from './tracing/tracing-config.ts';
 
 /** The environment as it is, e.g. `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -33,6 +34,8 @@ export interface Config {
   readonly tls: TlsFiles | undefined;
   /** `OPS_PORT` (0 = any free one), `OPS_HOST`, `OPS_TOKEN`: the operations port. */
   readonly ops: OpsAddress;
+  /** `OTEL_*`; absent unless `OTEL_TRACES_EXPORTER` is `otlp` or an endpoint is set. */
+  readonly tracing: TracingConfig | undefined;
   /** `LOG_LEVEL`. */
   readonly logLevel: LogLevel;
   /** `LOG_FORMAT`. */
@@ -78,6 +81,7 @@ export function readConfig(env: Environment): Config {
     trustProxy: list(env, 'TRUST_PROXY').map((proxy) => checkProxy(proxy)),
     tls,
     ops: readOps(env),
+    tracing: readTracing(env),
     logLevel: oneOf(env, 'LOG_LEVEL', logLevels, 'info'),
     logFormat: oneOf(env, 'LOG_FORMAT', ['json', 'pretty'], 'json'),
     heartbeats: readHeartbeats(env),
@@ -92,6 +96,20 @@ function readTlsFiles(env: Environment): TlsFiles | undefined {
   if (cert === undefined) throw new ConfigError('TLS_CERT', 'is required when TLS_KEY is set: the certificate chain in PEM');
   if (key === undefined) throw new ConfigError('TLS_KEY', 'is required when TLS_CERT is set: its private key in PEM');
   return { cert, key };
+}
+
+function readTracing(env: Environment): TracingConfig | undefined {
+  const endpoint = text(env, 'OTEL_EXPORTER_OTLP_ENDPOINT') ?? text(env, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+  const exporter = oneOf(env, 'OTEL_TRACES_EXPORTER', ['otlp', 'none'], endpoint === undefined ? 'none' : 'otlp');
+  if (exporter === 'none' || text(env, 'OTEL_SDK_DISABLED')?.toLowerCase() === 'true') return undefined;
+  const ratio = Number(text(env, 'OTEL_TRACES_SAMPLER_ARG') ?? 1);
+  if (!(ratio >= 0 && ratio <= 1)) throw new ConfigError('OTEL_TRACES_SAMPLER_ARG', 'takes a number from 0 to 1');
+  return {
+    sampler: oneOf(env, 'OTEL_TRACES_SAMPLER', samplers, 'parentbased_always_on'),
+    ratio,
+    exportDelayMs: integer(env, 'OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000),
+    exportTimeoutMs: integer(env, 'OTEL_EXPORTER_OTLP_TIMEOUT', 2_000, 1, 600_000),
+  };
 }
 
 function readOps(env: Environment): OpsAddress {

@@ -76,6 +76,7 @@ export {
 export { createMetrics, type MetricConfig, type Metrics } from './metrics.ts';
 export type { OpsAddress } from './ops/ops-server.ts';
 export type { ReadyCheck, ReadyReport } from './ops/readiness.ts';
+export { noTracer, type Tracer } from './tracing/tracer.ts';
 export { type Platform, type PlatformOptions, type ProcessHost, startPlatform } from './platform.ts';
 export {
   type Bus,

@@ -24,6 +24,9 @@ import { RedisRateLimiter } from './ports/redis/redis-rate-limiter.ts';
 import { RedisSessionRegistry } from './ports/redis/redis-session-registry.ts';
 import type { SessionRegistry } from './ports/session-registry.ts';
 import { openTls } from './tls/tls.ts';
+import { openTracer } from './tracing/open-tracer.ts';
+import { tracedBus } from './tracing/traced-bus.ts';
+import type { Tracer } from './tracing/tracer.ts';
 
 export interface PlatformOptions {
   readonly config: Config;
@@ -55,6 +58,7 @@ export interface Platform extends AsyncDisposable {
   readonly redis: RedisConnection | undefined;
   /** Where gateways are known. */
   readonly gateways: GatewayDirectory;
+  readonly tracer: Tracer;
   /** Where a request comes from, through the trusted proxies. */
   readonly clientAddress: (req: IncomingMessage) => string;
   /** The two listeners of the process, the public one by its own address unless a port is given. Not disposed of with the platform. */
@@ -73,11 +77,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   await using stack = new AsyncDisposableStack();
   const metrics = stack.use(createMetrics());
   const tls = config.tls === undefined ? undefined : stack.use(await openTls({ files: config.tls, log, metrics, clock }));
+  const tracer = stack.use(await openTracer(config.tracing, log));
   const directory = stack.use(new AppDirectory({ load, clock, log }));
   await directory.start();
   const redis = config.redisUrl === undefined ? undefined : stack.use(await connectRedis({ url: config.redisUrl, log, metrics }));
   const shared = redis && { connection: redis, log, metrics };
-  const bus = options.bus ?? stack.use(shared === undefined ? new MemoryBus({ log }) : await RedisBus.open(shared));
+  const bus = tracedBus(options.bus ?? stack.use(shared === undefined ? new MemoryBus({ log }) : await RedisBus.open(shared)), tracer);
   const registry = stack.use(shared === undefined ? new MemorySessionRegistry({ clock }) : new RedisSessionRegistry(shared));
   const gateways = stack.use(new MemoryGatewayDirectory({ clock }));
   const tokens = createTokenVerifier({ directory, clock, limits });
@@ -87,7 +92,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const inProcess = new MemoryRateLimiter({ clock });
   const limiter = redis === undefined ? inProcess : new RedisRateLimiter({ connection: redis, fallback: inProcess });
   const clientAddress = createClientAddress(config.trustProxy);
-  const pipeline = createPipeline({ tokens, serverKeys, limiter, limits, metrics, log, directory, clock, admit, clientAddress });
+  const pipeline = createPipeline({ tokens, serverKeys, limiter, limits, metrics, log, directory, clock, admit, tracer, clientAddress });
   const opened = stack.move();
   return {
     limits,
@@ -102,6 +107,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     registry,
     redis,
     gateways,
+    tracer,
     clientAddress,
     host({ port = config.port, ...parts }) {
       const http = createHttpHost({ ...parts, pipeline, origins, log, limits, tls, port, host: config.host });

@@ -32,8 +32,15 @@ export const welcomeSchema = z.strictObject({
 });
 export type Welcome = z.infer<typeof welcomeSchema>;
 
-/** These logs have reached these seqs. `resync`: keys were lost or collapsed, ask for everything. */
-export const notifySchema = z.strictObject({ keys: z.array(logKeySchema), resync: z.literal(true).optional() });
+/**
+ * These logs have reached these seqs. `resync`: keys were lost or collapsed, ask for everything. `traceparent` (W3C Trace Context): only from a
+ * server that traces, of the newest send among the keys; a client that sends it back as a header with its pull shows up in that trace.
+ */
+export const notifySchema = z.strictObject({
+  keys: z.array(logKeySchema),
+  resync: z.literal(true).optional(),
+  traceparent: z.string().optional(),
+});
 export type Notify = z.infer<typeof notifySchema>;
 
 export const presenceStatusSchema = z.enum(['online', 'away', 'offline']).meta({ id: 'PresenceStatus' });

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import type { LogName } from '@nudge/types';
+import type { LogKey, LogName } from '@nudge/types';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as ws from 'ws';
@@ -21,6 +21,18 @@ function read(frame: KeyFrame): unknown {
 }
 
 describe('key frame', () => {
+  it('names the trace of a key that has one, of several the last', () => {
+    const frames = new KeyFrames((log, seq) => (seq === 2 ? `trace of ${log}` : undefined));
+    expect(read(frames.ofKey('c/a', 1))).toEqual(['notify', { keys: [['c/a', 1]] }]);
+    expect(read(frames.ofKey('c/a', 2))).toEqual(['notify', { keys: [['c/a', 2]], traceparent: 'trace of c/a' }]);
+    const keys: LogKey[] = [
+      ['c/a', 2],
+      ['c/b', 2],
+      ['c/c', 3],
+    ];
+    expect(read(frames.of({ keys, resync: true }))).toEqual(['notify', { keys, resync: true, traceparent: 'trace of c/b' }]);
+  });
+
   it('is one text frame that holds the notify event, at every length', () => {
     const log = fc.stringMatching(/^c\/[0-9a-f]{8}-[0-9a-f]{4}$/) as fc.Arbitrary<LogName>;
     fc.assert(

@@ -3,7 +3,7 @@ import type { OriginPolicy } from './origin-policy.ts';
 
 const exposed = 'RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-Id';
 const methods = 'GET, POST, PUT, PATCH, DELETE';
-const headers = 'Authorization, Content-Type, X-Request-Id';
+const headers = 'Authorization, Content-Type, X-Request-Id, Traceparent';
 const preflightSeconds = '7200';
 
 /**

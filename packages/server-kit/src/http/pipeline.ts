@@ -10,6 +10,7 @@ import { NudgeError, toNudgeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RateDecision, RateLimiter } from '../ports/rate-limiter.ts';
+import { noTracer, type Tracer } from '../tracing/tracer.ts';
 import { createClientAddress } from './client-address.ts';
 import { clientGoneStatus, Exchange } from './exchange.ts';
 import { type Mounted, mount, rawParams } from './mounted-route.ts';
@@ -31,6 +32,7 @@ export interface PipelineOptions {
   readonly clock?: Clock;
   /** Asked for every request of a user after its token: ensures the user's row, refuses by throwing. */
   readonly admit?: Admission;
+  readonly tracer?: Tracer;
   /** Where a request comes from; the other end of its connection by default. */
   readonly clientAddress?: (req: IncomingMessage) => string;
 }
@@ -78,7 +80,7 @@ class RequestPipeline {
       const mounted = mount(bound, this.#options.limits, this.#options.metrics);
       const path = bound.route.path.replaceAll(/\{(\w+)\}/g, ':$1');
       const method = bound.route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete';
-      router[method](path, (req, res) => this.#serve(mounted, req, res, { text: req.originalUrl, params: rawParams(mounted, req.path) }));
+      router[method](path, (req, res) => this.#begin(mounted, req, res, { text: req.originalUrl, params: rawParams(mounted, req.path) }));
     }
     return router;
   }
@@ -91,12 +93,12 @@ class RequestPipeline {
       const text = req.url ?? '/';
       const read = req.method === 'GET' ? readTargets.get(text) : undefined;
       if (read !== undefined) {
-        void this.#serve(read.mounted, req, res, read.values);
+        void this.#begin(read.mounted, req, res, read.values);
         return;
       }
       const match = tree.match(req.method ?? '', text);
       if (match === undefined) fallback(req, res);
-      else void this.#serve(match.value, req, res, { text, params: match.params, readTargets });
+      else void this.#begin(match.value, req, res, { text, params: match.params, readTargets });
     };
   }
 
@@ -105,8 +107,21 @@ class RequestPipeline {
     this.#fail(exchange, error);
   }
 
-  /** Never rejects. One wait, for the handler, when nothing else has to be waited for: this is the hot path. */
-  async #serve(mounted: Mounted, req: IncomingMessage, res: ServerResponse, target: Target | RouteValues): Promise<void> {
+  /** Never rejects. */
+  #begin(mounted: Mounted, req: IncomingMessage, res: ServerResponse, target: Target | RouteValues): Promise<number> {
+    const { tracer = noTracer } = this.#options;
+    if (!tracer.enabled) return this.#serve(mounted, req, res, target);
+    const { traceparent } = req.headers;
+    const parent = typeof traceparent === 'string' ? traceparent : undefined;
+    return tracer.span(mounted.name, { kind: 'server', parent, attributes: { 'http.route': mounted.route.path } }, async (span) => {
+      const status = await this.#serve(mounted, req, res, target);
+      span.set('http.response.status_code', status);
+      return status;
+    });
+  }
+
+  /** Never rejects; gives the status. One wait, for the handler, when nothing else has to be waited for: this is the hot path. */
+  async #serve(mounted: Mounted, req: IncomingMessage, res: ServerResponse, target: Target | RouteValues): Promise<number> {
     const { log, limits } = this.#options;
     const startedAt = performance.now();
     const exchange = new Exchange(this.#requestId(req.headers['x-request-id']), req, res, mounted.name, log);
@@ -144,6 +159,7 @@ class RequestPipeline {
     const elapsedMs = performance.now() - startedAt;
     mounted.observe(status, elapsedMs / 1000);
     if (log.isLevelEnabled('debug')) exchange.log.debug({ status, elapsedMs }, 'answered');
+    return status;
   }
 
   /** Whom the request is counted against, as a key of the limiter. */

@@ -13,6 +13,8 @@ export type BusMessage =
       readonly log: LogName;
       readonly seq: number;
       readonly direct?: true;
+      /** Of the send that the key stands for, when that is traced; W3C Trace Context. */
+      readonly traceparent?: string;
     }
   | {
       readonly kind: 'control';

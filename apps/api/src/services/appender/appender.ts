@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Router } from '@nudge/server-kit';
-import { isContentType, type Limits } from '@nudge/types';
+import type { Router, Tracer } from '@nudge/server-kit';
+import { conversationLog, isContentType, type Limits } from '@nudge/types';
 import type { AppendInput, AppendResult, ConversationStore } from '../../store/conversation-store.ts';
 import type { CallFailure } from '../batching/batcher.ts';
 import { DatabaseBatchers } from '../batching/database-batchers.ts';
@@ -14,6 +14,8 @@ export interface AppendWork extends AppendInput {
   readonly mentions?: readonly string[];
   /** Whose membership a `member.*` operation is about. */
   readonly memberId?: string;
+  /** Of the request that brought it; set by the appender. */
+  readonly traceparent?: string;
 }
 
 /** A judged input. */
@@ -30,6 +32,7 @@ export interface AppenderOptions {
   readonly failpoints: Failpoints;
   /** Inputs in one call. */
   readonly maxBatch: number;
+  readonly tracer: Tracer;
 }
 
 /**
@@ -46,13 +49,14 @@ export class Appender {
       ...options,
       standsAlone: (input) => !isContentType(input.type),
       isRepeat: (result) => result.status === 'repeat',
-      call: (store, inputs) => this.#call(store, inputs),
+      call: (store, inputs) => this.#callTraced(store, inputs),
     });
   }
 
   /** The input's own result. Rejects with `overloaded` or `database_unavailable`; after the latter the outcome is not known. */
   append(work: AppendWork): Promise<Appended> {
-    return this.#batchers.add(work);
+    const traceparent = this.#options.tracer.current();
+    return this.#batchers.add(traceparent === undefined ? work : { ...work, traceparent });
   }
 
   /** Inputs not answered yet. */
@@ -65,12 +69,33 @@ export class Appender {
     return this.#batchers.idle();
   }
 
+  /** One span for the call, in the trace of the newest input; the others are linked. */
+  #callTraced(store: ConversationStore, inputs: readonly AppendWork[]): Promise<readonly Appended[]> {
+    const [parent, ...links] = inputs.flatMap(({ traceparent }) => traceparent ?? []).reverse();
+    if (parent === undefined) return this.#call(store, inputs);
+    const attributes = { 'nudge.inputs': inputs.length };
+    return this.#options.tracer.span('append', { parent, links, attributes }, () => this.#call(store, inputs));
+  }
+
+  /** By what their keys will find the traces of their sends. */
+  #remember(inputs: readonly AppendWork[], results: readonly AppendResult[]): void {
+    const { tracer } = this.#options;
+    const newest = inputs.findLast(({ traceparent }) => traceparent !== undefined);
+    if (newest === undefined) return;
+    for (const [index, { seq }] of results.entries()) {
+      const input = inputs[index];
+      const parent = input === newest ? tracer.current() : input?.traceparent;
+      if (input !== undefined && parent !== undefined && seq !== null) tracer.remember(conversationLog(input.conversationId), seq, parent);
+    }
+  }
+
   async #call(store: ConversationStore, inputs: readonly AppendWork[]): Promise<readonly Appended[]> {
     const { effects, failpoints } = this.#options;
     const route = inputs[0]?.conversationId ?? '';
     const outboxId = randomUUID();
     failpoints.hit('before-append');
     const results = await store.append({ route, outboxId, inputs });
+    this.#remember(inputs, results);
     const news = newsOf(inputs, results);
     if (news === undefined) return results;
     failpoints.hit('after-commit');

@@ -7,6 +7,7 @@ const conversationId = '0198c0de-0000-7000-8000-000000000001';
 const messages: Record<string, BusMessage> = {
   key: { kind: 'key', log: `c/${conversationId}`, seq: 9_007_199_254_740_991 },
   'direct key': { kind: 'key', log: 'u/a.b:c@d-e_f', seq: 0, direct: true },
+  'traced key': { kind: 'key', log: 'c/1', seq: 5, traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
   control: { kind: 'control', conversationId, memberVersion: 3, head: 0 },
   'receipt of reading': { kind: 'receipt', conversationId, userId: 'alice', readSeq: 0 },
   'receipt of delivery': { kind: 'receipt', conversationId, userId: 'alice', deliveredSeq: 7 },

@@ -3,12 +3,13 @@ import { type BusMessage, kickReasons } from '../bus.ts';
 
 /**
  * A message as one line: a letter for its kind, then its fields separated by commas. No id holds a comma or a line break, so several
- * messages of a topic travel as lines of one text. A key is `k<seq>,<log>` (`K` when direct), some 45 bytes.
+ * messages of a topic travel as lines of one text. A key is `k<seq>,<log>` (`K` when direct), some 45 bytes; the
+ * trace of its send follows where there is one.
  */
 export function encodeMessage(message: BusMessage): string {
   switch (message.kind) {
     case 'key':
-      return `${message.direct ? 'K' : 'k'}${message.seq},${message.log}`;
+      return `${message.direct ? 'K' : 'k'}${message.seq},${message.log}${message.traceparent === undefined ? '' : `,${message.traceparent}`}`;
     case 'control':
       return `c${message.memberVersion},${message.head},${message.conversationId}`;
     case 'receipt':
@@ -40,7 +41,13 @@ function decodeLine(line: string): BusMessage | undefined {
       const seq = count(first);
       if (seq === undefined || second === '') return undefined;
       const log = second as LogName;
-      return line[0] === 'K' ? { kind: 'key', log, seq, direct: true } : { kind: 'key', log, seq };
+      return {
+        kind: 'key',
+        log,
+        seq,
+        ...(line[0] === 'K' ? { direct: true as const } : {}),
+        ...(third === '' ? {} : { traceparent: third }),
+      };
     }
     case 'c': {
       const [memberVersion, head] = [count(first), count(second)];
