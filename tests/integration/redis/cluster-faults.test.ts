@@ -121,6 +121,27 @@ describe('a cluster of three masters and three replicas', () => {
     await flows(there, topic, heard.get(topic) ?? [], 1_000);
   }, 60_000);
 
+  it('is away as a whole, also for who starts meanwhile, and comes back', async () => {
+    const before = await openProcess({ url: cluster.url });
+    const topic = 'whole';
+    const heard = await listen(before.bus, topic);
+    await flows(before, topic, heard, 1);
+    await Promise.all(cluster.servers.map((server) => server.signal('SIGKILL')));
+    await waitFor('the loss to be noticed', () => !before.bus.healthy && !before.connection.up);
+    await expect(before.bus.publish([{ topic, message: key(2) }])).rejects.toMatchObject({ code: 'overloaded' });
+    const late = await openProcess({ url: cluster.url });
+    expect(late.connection.up).toBe(false);
+    await expect(late.bus.subscribe(topic, () => undefined)).rejects.toMatchObject({ code: 'overloaded' });
+    expect((await late.limiter.consume('k', { points: 1, windowMs: 1_000 })).allowed).toBe(true);
+
+    await Promise.all(cluster.servers.map((server) => server.restart()));
+    await cluster.settled();
+    await waitFor('the interruption to be told', () => before.interruptions() > 0, patience);
+    await flows(before, topic, heard, 100);
+    await waitFor('the late one to be whole', () => late.bus.healthy, patience);
+    await flows(late, topic, heard, 1_000);
+  }, 90_000);
+
   it('puts keys where the cluster puts them', async () => {
     for (const name of ['123456789', 'nudge:app/u/alice', '{tag}rest', 'a{tag}b', '{}empty', '{open', 'ü', 'a{b}{c}']) {
       expect(slotOf(name)).toBe(await cluster.servers[0]?.command('CLUSTER', 'KEYSLOT', name));

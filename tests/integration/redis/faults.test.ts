@@ -152,15 +152,18 @@ describe('a server', () => {
     onTestFinished(() => proxy[Symbol.asyncDispose]());
     const here = await openProcess({ url: server.url });
     const there = await openProcess({ url: server.url, via: { subscriber: proxy.port } });
-    const heard = await listen(there.bus, 'deaf');
+    // The control: without the guard nobody would ever find out.
+    const unguarded = await openProcess({ url: server.url, via: { subscriber: proxy.port }, timings: { canaryDeadlineMs: 600_000 } });
+    const [heard, heardUnguarded] = [await listen(there.bus, 'deaf'), await listen(unguarded.bus, 'deaf')];
     const before = proxy.stats;
-    expect(before.open).toBe(1);
+    expect(before.open).toBe(2);
     proxy.stall('toClient');
     await here.bus.publish([{ topic: 'deaf', message: key(1) }]);
     await waitFor('the deaf subscriber to be found out', async () => (await there.metric('nudge_bus_deaf_total')) === 1);
     expect(proxy.stats.fired.stall).toBeGreaterThan(0);
     expect(heard).toEqual([]);
     expect(here.interruptions()).toBe(0);
+    expect([heardUnguarded, unguarded.interruptions(), unguarded.bus.healthy]).toEqual([[], 0, true]);
 
     proxy.heal();
     await waitFor('the interruption to be told', () => there.interruptions() > 0);

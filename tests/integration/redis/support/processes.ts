@@ -40,7 +40,7 @@ export interface RedisProcess {
   metric(name: string): Promise<number>;
 }
 
-interface ProcessOptions extends Omit<RedisConnectionOptions, 'timings' | 'metrics'> {
+interface ProcessOptions extends Omit<RedisConnectionOptions, 'metrics'> {
   /** Where connections of a kind (`publisher`, `subscriber`) go instead. */
   readonly via?: Readonly<Record<string, number>>;
 }
@@ -66,7 +66,7 @@ export async function openProcess({ via = {}, ...options }: ProcessOptions): Pro
   watchRejections();
   onTestFinished(() => stack.disposeAsync());
   const metrics = stack.use(createMetrics());
-  const connection = stack.use(new DivertedConnection({ ...options, metrics, timings }, via));
+  const connection = stack.use(new DivertedConnection({ ...options, metrics, timings: { ...timings, ...options.timings } }, via));
   await connection.start();
   const bus = stack.use(await RedisBus.open({ connection, metrics }));
   const registry = stack.use(new RedisSessionRegistry({ connection }));
