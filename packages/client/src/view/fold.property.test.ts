@@ -17,11 +17,15 @@ type Step =
   | { do: 'edit' | 'redact' | 'pin' | 'unpin' | 'star'; target: number; text: string; mentions: string[] }
   | { do: 'react' | 'unreact'; user: string; target: number; emoji: string }
   | { do: 'crowd'; target: number; emoji: string }
+  | { do: 'editOne' | 'redactOne' | 'quoteOne'; favourite: number; text: string }
   | { do: 'member'; kind: number; user: string; other: string }
   | { do: 'update'; fields: Record<string, unknown> }
   | { do: 'retain' | 'pass' | 'pull' | 'history' | 'ask' | 'askHistory' | 'deliver' | 'again' | 'trim' | 'tooLong'; count: number };
 
-const target = fc.nat({ max: 30 });
+/** From the head backwards: few entries that much is done to. */
+const target = fc.oneof({ arbitrary: fc.nat({ max: 30 }), weight: 1 }, { arbitrary: fc.constantFrom(3, 4, 5), weight: 1 });
+/** By its own seq: the same entry again and again. */
+const favourite = fc.constantFrom(2, 3, 4);
 const user = fc.constantFrom(...users.slice(0, 4));
 const emoji = fc.constantFrom('👍', '🎉', '🐛');
 const text = fc.oneof(fc.string({ maxLength: 8 }), fc.string({ unit: 'grapheme', minLength: 130, maxLength: 160 }));
@@ -41,6 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { arbitrary: fc.record({ do: fc.constantFrom('edit', 'edit', 'redact', 'pin', 'unpin', 'star'), target, text, mentions }), weight: 6 },
   { arbitrary: fc.record({ do: fc.constantFrom('react', 'react', 'unreact'), user, target, emoji }), weight: 6 },
+  { arbitrary: fc.record({ do: fc.constantFrom('editOne', 'editOne', 'editOne', 'redactOne', 'quoteOne'), favourite, text }), weight: 8 },
   { arbitrary: fc.record({ do: fc.constant('crowd'), target, emoji }), weight: 1 },
   { arbitrary: fc.record({ do: fc.constant('member'), kind: fc.nat({ max: 6 }), user, other: user }), weight: 2 },
   {
@@ -76,7 +81,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         'again',
         'trim',
       ),
-      count: fc.integer({ min: 1, max: 20 }),
+      count: fc.oneof(fc.constantFrom(1, 2), fc.integer({ min: 1, max: 20 })),
     }),
     weight: 10,
   },
@@ -96,7 +101,12 @@ function write(server: LogServer, each: Step): void {
     });
   } else if (each.do === 'member') writeMember(server, each);
   else if (each.do === 'update') server.write({ type: 'conversation.updated', senderId: '$system', body: { by: 'u1', ...each.fields } });
-  else if ('target' in each) {
+  else if ('favourite' in each) {
+    const { favourite: seq, text: said } = each;
+    if (!server.alive(seq)) return;
+    if (each.do === 'quoteOne') server.write({ type: 'message', senderId: 'u2', body: { text: said }, replyTo: seq });
+    else writeAct(server, { do: each.do === 'editOne' ? 'edit' : 'redact', target: seq, text: said, mentions: [] }, seq);
+  } else if ('target' in each) {
     // The newest are the most popular.
     const seq = server.head - each.target;
     if (server.alive(seq)) writeAct(server, each, seq);

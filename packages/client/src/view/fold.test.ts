@@ -91,6 +91,19 @@ describe('an acting entry', () => {
     expect(after.mine).toEqual({});
   });
 
+  it('from before a redaction brings no quotation back', () => {
+    const quote = { seq: 1, senderId: 'bob', excerpt: '', redacted: true } as const;
+    const reply = viewOf('alice', page([message(2, { replyTo: quote })]));
+    const after = applyEntry(reply, acting(3, 'message.edited', 1, { text: 'late' }));
+    expect(entryAt(after, 2)?.replyTo).toEqual(quote);
+  });
+
+  it('that a history page has and the view has not shows in the quotations at once', () => {
+    const reply = viewOf('alice', page([message(2, { replyTo: { seq: 1, senderId: 'bob', excerpt: 'text 1' } })]));
+    const after = mergeHistory(reply, page([message(1, { body: { text: 'newer' }, editedAt: at, stateSeq: 3 })], { head: 3 }));
+    expect(entryAt(after, 2)?.replyTo?.excerpt).toBe('newer');
+  });
+
   it('of the viewer moves "mine", of others does not', () => {
     const added = (seq: number, senderId: string) =>
       acting(seq, 'reaction.added', 1, { emoji: '👍', count: seq - 3, users: [] }, { senderId });
