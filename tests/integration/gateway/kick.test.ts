@@ -142,3 +142,26 @@ describe('revocation', () => {
     await server.connect('v3');
   });
 });
+
+describe('a session whose connection is still being made', () => {
+  it('is told why it ended when it is kicked meanwhile', async () => {
+    let kick: (() => Promise<void>) | undefined;
+    await using slow = await startGatewayServer(world, {
+      // The last thing a handshake waits for: its session is there, its connection is not.
+      membership: (store) => ({
+        ...store,
+        async relations(users) {
+          await kick?.();
+          return store.relations(users);
+        },
+      }),
+    });
+    kick = () => slow.publishToUser('k4', { kind: 'kick', reason: 'kicked' });
+    const raw = await slow.raw();
+    raw.send(`40${JSON.stringify({ token: slow.token('k4'), deviceId: 'd' })}`);
+    expect(await raw.closed()).toBe('kicked');
+    expect(raw.frames.some((frame) => frame.startsWith('42["welcome"'))).toBe(false);
+    expect(await slow.metric('nudge_gateway_sessions_live')).toBe(0);
+    expect(await slow.metric('nudge_gateway_topics')).toBe(0);
+  });
+});

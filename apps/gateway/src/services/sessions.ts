@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, type Identity, type KickReason, NudgeError, userTopic } from '@nudge/server-kit';
+import type { DisconnectReason } from '@nudge/types';
 import { BucketSchedule } from './bucket-schedule.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Connection } from './connection.ts';
@@ -44,6 +45,8 @@ export class Sessions {
   readonly #detached = new Set<Session>();
   readonly #expiries: BucketSchedule<Session>;
   readonly #departures: BucketSchedule<Session>;
+  /** Sessions ended for good whose connection was still being made. */
+  readonly #expelled = new WeakMap<Session, KickReason>();
   #live = 0;
   #draining = false;
 
@@ -219,6 +222,7 @@ export class Sessions {
 
   #expel(session: Session, reason: KickReason): void {
     this.#options.typing.allEnded(session);
+    if (session.state === 'opening') this.#expelled.set(session, reason);
     session.connection?.disconnect(reason);
     // Its connection is still to be detached.
     this.end(session);
@@ -237,6 +241,11 @@ export class Sessions {
 
   get isDraining(): boolean {
     return this.#draining;
+  }
+
+  /** Why a session ended before its connection was made. */
+  endOf(session: Session): DisconnectReason {
+    return this.#expelled.get(session) ?? (this.#draining ? 'draining' : 'overloaded');
   }
 
   /** Ends what is left. */

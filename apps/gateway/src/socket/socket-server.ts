@@ -235,8 +235,8 @@ export class SocketServer {
     socket.onAny(this.#onAny);
     if (session.state === 'ended') {
       connectionOf(socket.conn).transport.socket._socket.uncork();
-      // Forgotten or drained between the handshake and here: the client starts again.
-      peer.disconnect(app.sessions.isDraining ? 'draining' : 'overloaded', 1_000);
+      // Forgotten, drained or kicked between the handshake and here.
+      peer.disconnect(app.sessions.endOf(session), 1_000);
       return;
     }
     const heartbeat = this.#heartbeats.get(server) ?? heartbeats[DEFAULT_NETWORK];
