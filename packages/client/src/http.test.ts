@@ -16,6 +16,20 @@ const make = (clock = systemClock as ManualClock | typeof systemClock, timeoutMs
   new Http({ fetch, clock, random: () => 0, tokens: new Tokens({ token: tokenOf('alice') }), timeoutMs });
 const request = () => ({ method: 'GET' as const, url: `${server.url}/x` });
 
+it('a trace goes with the next pull, once, and with nothing else', async () => {
+  const http = new Http({
+    fetch: async (_, init) => Response.json({ parent: new Headers(init?.headers).get('traceparent') }),
+    clock: systemClock,
+    random: () => 0,
+    tokens: new Tokens({ token: tokenOf('alice') }),
+    timeoutMs: 5_000,
+  });
+  http.traceparent = 'parent';
+  expect((await http.once(request())).body).toEqual({ parent: null });
+  expect((await http.once({ ...request(), pull: true })).body).toEqual({ parent: 'parent' });
+  expect((await http.once({ ...request(), pull: true })).body).toEqual({ parent: null });
+});
+
 describe('failures of HTTP', () => {
   it.each([
     [

@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly body?: unknown;
+  /** A pull, which may have been led to by a key of a send that is traced. */
+  readonly pull?: true;
 }
 
 /** An answer of 2xx with its JSON. */
@@ -29,6 +31,8 @@ export interface HttpDeps {
 export class Http {
   readonly #deps: HttpDeps;
   readonly #closed = new AbortController();
+  /** Goes with the next pull, once. */
+  traceparent: string | undefined;
 
   constructor(deps: HttpDeps) {
     this.#deps = deps;
@@ -67,9 +71,11 @@ export class Http {
     }
   }
 
-  async #try({ method, url, body }: HttpRequest, token: string, signal?: AbortSignal): Promise<HttpAnswer> {
+  async #try({ method, url, body, pull }: HttpRequest, token: string, signal?: AbortSignal): Promise<HttpAnswer> {
     this.#refuseIfOver(signal);
     const { fetch, clock, timeoutMs } = this.#deps;
+    const traceparent = pull ? this.traceparent : undefined;
+    if (pull) this.traceparent = undefined;
     const stop = new AbortController();
     const abort = () => stop.abort();
     let timedOut = false;
@@ -82,7 +88,11 @@ export class Http {
     try {
       const response = await fetch(url, {
         method,
-        headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: stop.signal,
       });

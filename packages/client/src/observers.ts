@@ -80,7 +80,8 @@ export function observeLink(
       interests().restore();
     },
     notify: (notify) => {
-      const { keys, resync } = readNotify(notify);
+      const { keys, resync, traceparent } = readNotify(notify);
+      if (traceparent !== undefined) driver.trace(traceparent);
       for (const [log, seq] of keys) {
         events.emit('key', { log, seq });
         driver.log(log, { type: 'key', seq });

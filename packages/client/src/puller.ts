@@ -85,7 +85,7 @@ export class Puller {
     const url = `${this.#base()}/v1/sync/conversations/${encodeURIComponent(pull.log.slice(2))}/entries?limit=${limit}${after}${min}`;
     let page: EntriesPage;
     try {
-      page = entriesPage((await this.#http.once({ method: 'GET', url })).body);
+      page = entriesPage((await this.#http.once({ method: 'GET', url, pull: true })).body);
     } catch (caught) {
       const error = asNudgeError(caught);
       this.#sink.onReport(this.#report(pull, 'entries', started, 0, undefined, error.code));
@@ -102,7 +102,7 @@ export class Puller {
     let answer: SyncAnswer;
     try {
       const body = this.#syncRequest(pulls, heads);
-      answer = syncAnswer((await this.#http.once({ method: 'POST', url: `${this.#base()}/v1/sync`, body })).body);
+      answer = syncAnswer((await this.#http.once({ method: 'POST', url: `${this.#base()}/v1/sync`, body, pull: true })).body);
     } catch (caught) {
       return this.#syncFailed(pulls, heads, asNudgeError(caught), started);
     }

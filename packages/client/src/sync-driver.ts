@@ -100,6 +100,11 @@ export class SyncDriver {
     return feed;
   }
 
+  /** The next pull belongs to this trace (W3C Trace Context): what led to it was heard with it. */
+  trace(traceparent: string): void {
+    this.#deps.http.traceparent = traceparent;
+  }
+
   /** Makes the user's feed one of the logs every round asks for. */
   follow(feed: LogName): void {
     if (!this.#logs.has(feed)) this.#logs.set(feed, initialLog('feed'));

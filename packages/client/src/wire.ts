@@ -78,13 +78,19 @@ function isHeads(value: unknown): boolean {
 }
 
 /** What a notification says. A key that is not well formed is dropped, since it is only a hint. */
-export function readNotify(notify: Notify): { readonly keys: readonly [log: LogName, seq: number][]; readonly resync: boolean } {
+export function readNotify(notify: Notify): {
+  readonly keys: readonly [log: LogName, seq: number][];
+  readonly resync: boolean;
+  readonly traceparent?: string;
+} {
   const said: unknown = notify;
   if (!isObject(said)) return { keys: [], resync: false };
   const keys = Array.isArray(said.keys) ? said.keys : [];
   return {
     keys: keys.filter((key): key is [LogName, number] => Array.isArray(key) && typeof key[0] === 'string' && isSeq(key[1])),
     resync: said.resync === true,
+    // It becomes a header: nothing else may get into one.
+    ...(typeof said.traceparent === 'string' && /^[0-9a-f-]{55}$/.test(said.traceparent) ? { traceparent: said.traceparent } : {}),
   };
 }
 

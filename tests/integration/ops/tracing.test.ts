@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NudgeClient } from '@nudge/client';
 import { type Notify, SOCKET_PATH } from '@nudge/types';
 import { io } from 'socket.io-client';
 import { expect, it } from 'vitest';
@@ -29,12 +30,15 @@ async function sendAndHear(env: Readonly<Record<string, string>>, traceparent: s
   const notices: Notify[] = [];
   socket.on('notify', (notify: Notify) => notices.push(notify));
   await new Promise((resolve, reject) => socket.once('welcome', resolve).once('connect_error', reject));
-  const sent = await fetch(`${url}/v1/conversations/${conversationId}/messages`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${users[0].token}`, 'content-type': 'application/json', traceparent },
-    body: JSON.stringify({ clientMsgId: 'traced', body: { text: 'canary-of-the-traced' } }),
-  });
-  const { seq } = (await sent.json()) as { seq: number };
+  const send = async (parent: string): Promise<number> => {
+    const sent = await fetch(`${url}/v1/conversations/${conversationId}/messages`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${users[0].token}`, 'content-type': 'application/json', traceparent: parent },
+      body: JSON.stringify({ clientMsgId: parent, body: { text: 'canary-of-the-traced' } }),
+    });
+    return ((await sent.json()) as { seq: number }).seq;
+  };
+  const seq = await send(traceparent);
   const notice = await waitFor('the key', () =>
     notices.find(({ keys }) => keys.some(([log, at]) => log === `c/${conversationId}` && at === seq)),
   );
@@ -42,7 +46,7 @@ async function sendAndHear(env: Readonly<Record<string, string>>, traceparent: s
     fetch(`${url}/v1/sync/conversations/${conversationId}/entries?after=${seq - 1}&min=${seq}`, {
       headers: { authorization: `Bearer ${users[1].token}`, ...(header === undefined ? {} : { traceparent: header }) },
     });
-  return { child, notice, pull, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return { child, session, notice, send, pull, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -64,6 +68,25 @@ it('one trace from the send over append, bus and key to the pull, exported over 
   expect(new Set(collector.spans.map(({ service }) => service))).toEqual(new Set(['nudge-of-the-test']));
   expect(JSON.stringify(collector.spans)).not.toContain('canary');
   expect(await sent.child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+}, 120_000);
+
+it('the client joins the trace of the key that made it pull', async () => {
+  await using collector = await startCollector();
+  await using sent = await sendAndHear({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_BSP_SCHEDULE_DELAY: '50' }, parent);
+  const { url, conversationId, users } = sent.session;
+  const client = new NudgeClient({ url, token: users[1].token, deviceId: 'client' });
+  try {
+    await client.connect();
+    client.open(conversationId);
+    await waitFor('the log', () => client.cursor(conversationId) !== null);
+    const next = 'a'.repeat(32);
+    const seq = await sent.send(`00-${next}-00f067aa0ba902b7-01`);
+    await waitFor('the entry', () => client.cursor(conversationId) === seq);
+    const isPull = ({ name, traceId: of }: { name: string; traceId: string }) => of === next && (name === 'listEntries' || name === 'sync');
+    await waitFor('the pull in the trace', () => collector.spans.some(isPull));
+  } finally {
+    await client.close();
+  }
 }, 120_000);
 
 it('without the variables a traceparent leads to nothing', async () => {
