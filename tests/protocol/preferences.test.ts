@@ -46,6 +46,14 @@ describe('preferences', () => {
     expect(on(await stateOf(bob, `pref/${id}`))).toEqual({});
   });
 
+  it('name no time that has no name', async () => {
+    const [ann] = await world.people('ann');
+    const { id } = await world.create(ann);
+    const { preferences } = (await prefer(ann, id, { mutedUntil: '9999-12-31T23:59:59-23:59' })).ok();
+    expect(preferences.mutedUntil).toBe('9999-12-31T23:59:59.999Z');
+    expect((await prefer(ann, id, { mutedUntil: '0000-01-01T00:00:00+23:59' })).ok().preferences.mutedUntil ?? null).toBeNull();
+  });
+
   it('of a direct conversation keep that it is hidden', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { type: 'direct', members: [bob] });

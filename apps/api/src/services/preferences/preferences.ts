@@ -21,6 +21,9 @@ export interface ConversationPreferencesOptions {
   readonly clock: Clock;
 }
 
+/** The last time that has a name of three decimals: an offset can carry a time of the year 9999 beyond it. */
+const LAST_TIME = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** What is shown to the user: the feed's own bookkeeping is left out. */
 const shownSchema = preferencesSchema.strip();
 
@@ -54,7 +57,7 @@ export class ConversationPreferences {
     const change: Record<string, unknown> = {};
     if (mutedUntil !== undefined && mutedUntil !== null) {
       const until = Date.parse(mutedUntil);
-      change.mutedUntil = until > clock.now() ? new Date(until).toISOString() : null;
+      change.mutedUntil = until > clock.now() ? new Date(Math.min(until, LAST_TIME)).toISOString() : null;
     }
     if (archived !== undefined && archived !== null) change.archived = archived || null;
     if (pinned !== undefined && pinned !== null) change.pinned = pinned || null;
