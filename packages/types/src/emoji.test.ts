@@ -9,6 +9,19 @@ describe('an emoji', () => {
   it('has one spelling', () => {
     expect(canonicalEmoji('❤')).toBe('❤️');
     expect(canonicalEmoji('1⃣')).toBe('1️⃣');
+    for (const style of ['\ufe0e', '\ufe0f', '\ufe0f\ufe0f']) {
+      expect(canonicalEmoji(`👍${style}`)).toBe('👍');
+      expect(canonicalEmoji(`❤${style}`)).toBe('❤️');
+    }
+    for (const [one, other] of [
+      ['', '\ufe0f'],
+      ['\ufe0f', ''],
+      ['', ''],
+    ]) {
+      expect(canonicalEmoji(`👁${one}\u200d🗨${other}`)).toBe('👁\ufe0f\u200d🗨\ufe0f');
+    }
+    expect(canonicalEmoji('🏳‍🌈')).toBe('🏳️‍🌈');
+    expect(canonicalEmoji('⛹🏻‍♂')).toBe('⛹🏻‍♂️');
   });
 
   it.each([
@@ -26,6 +39,10 @@ describe('an emoji', () => {
     '👍\u0000',
     '\ud83d',
     `👍${'\u0301'.repeat(60)}`,
+    '👍\u0301',
+    '👍\u200d',
+    '👍\u{e0061}\u{e0062}\u{e007f}',
+    '\u{200d}👍',
     '🇨',
     ':+1:',
   ])('%j is none', (text) => {
