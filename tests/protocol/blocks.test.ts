@@ -8,7 +8,7 @@ import { type Person, useWorld } from './support/world.ts';
 const world = useWorld({
   env: { LIMIT_BLOCKS_PER_USER: '5', LIMIT_CUSTOM_EVENTS_PER_10_SECONDS: '10000', LIMIT_TYPING_PER_10_SECONDS: '10000' },
 });
-const { said, send, edit, react, pin, redact, mark } = actsOn(() => world.http);
+const { said, send, edit, react, pin, redact, mark, update } = actsOn(() => world.http);
 
 const block = (by: Person, userId: string) => world.http.call('blockUser', { token: by.token, params: { userId } });
 const unblock = (by: Person, userId: string) => world.http.call('unblockUser', { token: by.token, params: { userId } });
@@ -33,6 +33,8 @@ describe('a block', () => {
       (await edit(bob, id, seq, 'y')).refused('blocked');
       (await react(bob, id, seq, '👍')).refused('blocked');
       (await pin(bob, id, seq)).refused('blocked');
+      (await update(bob, id, { metadata: { text: 'y' } })).refused('blocked');
+      (await update(bob, id, { retentionSeconds: 1 })).refused('blocked');
       // What succeeded before is answered as before.
       expect((await send(bob, id, 'x', { clientMsgId: 'm' })).ok(200).seq).toBe(seq);
       expect((await block(ann, bob.id)).ok()).toEqual({ changed: false });

@@ -51,8 +51,8 @@ export const refusedWhile = {
   frozen: ['send', 'editOwn', 'react', 'pin', 'type'],
   /** To a muted member. */
   muted: ['send', 'editOwn', 'react', 'pin', 'type'],
-  /** To the one whom the other of a direct conversation has blocked. */
-  blocked: ['send', 'editOwn', 'react', 'pin', 'type'],
+  /** To the one whom the other of a direct conversation has blocked. Metadata could carry a message as well. */
+  blocked: ['send', 'editOwn', 'react', 'pin', 'type', 'updateMetadata', 'setRetention'],
 } as const satisfies Record<string, readonly Action[]>;
 
 /** Whether a role suffices for an action in a conversation of a type. */

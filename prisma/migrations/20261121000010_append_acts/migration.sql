@@ -171,7 +171,10 @@ begin
     status := case
       when a.role is null or a.left_seq is not null then 'not_member'
       when a.banned_until > p_now then 'banned'
-      when c.type = 'direct' then case when v_fields <@ array['metadata', 'retentionSeconds'] then 'ok' else 'forbidden' end
+      when c.type = 'direct' then case
+        when not v_fields <@ array['metadata', 'retentionSeconds'] then 'forbidden'
+        when a.blocked_at is not null and p_mode in ('interactive', 'scheduled') then 'blocked'
+        else 'ok' end
       when 'retentionSeconds' = any (v_fields) and a.role <> 'owner' then 'forbidden'
       when a.role = 'member' then 'forbidden'
       else 'ok' end;

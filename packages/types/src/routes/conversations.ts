@@ -67,7 +67,7 @@ export const conversationRoutes = (limits: Limits) =>
       params: conversationParams,
       body: conversationPatch(limits),
       answers: { 200: changeAnswer },
-      errors: ['not_found', 'forbidden', 'too_large'],
+      errors: ['not_found', 'forbidden', 'blocked', 'too_large'],
     },
     updatePreferences: {
       method: 'PATCH',
