@@ -96,6 +96,21 @@ describe('mentions', () => {
     });
     expect(await counts(bob, id)).toEqual({ unread: 0, mentions: 0, total: 0 });
   });
+
+  it('may stay when who is named leaves, who then hears of no edit', async () => {
+    const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');
+    const { id } = await world.create(ann, { members: [bob, cem] });
+    const seq = await said(ann, id, 'x', { mentions: [bob.id, cem.id] });
+    (await remove(ann, id, bob)).ok();
+    const bobs = await world.device(bob);
+    const cems = await world.device(cem);
+    const edited = (await edit(ann, id, seq, 'y', { mentions: [bob.id, cem.id] })).ok().seq ?? 0;
+    await cems.reach(`c/${id}`, edited);
+    // What goes to the same topic afterwards has come, so what went before would have.
+    const { id: other } = await world.create(ann, { members: [bob] });
+    await bobs.reach(`c/${other}`, 1);
+    expect(bobs.position(`c/${id}`)).toBe(0);
+  });
 });
 
 describe('in a big group, whose fan-outs are paced', () => {

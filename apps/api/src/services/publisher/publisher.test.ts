@@ -85,6 +85,16 @@ describe('the publisher', () => {
     expect(bus.seqsOf('app/u/u8')).toEqual([1, 2]);
   });
 
+  it('tells nobody who has left, though an operation goes on naming them', async () => {
+    for (const known of [true, false]) {
+      const { bus, publisher } = setUp(3);
+      if (known) await publisher.announce([head(1)]);
+      await publisher.announce([head(2, { mentioned: ['u1', 'gone'], delta: {} })]);
+      expect(bus.published).toContainEqual({ topic: 'app/u/u1', message: { kind: 'key', log: 'c/conv', seq: 2, direct: true } });
+      expect(bus.seqsOf('app/u/gone')).toEqual([]);
+    }
+  });
+
   it('gives each member and the watchers one key, and reads the members once', async () => {
     const { bus, publisher, loads } = setUp(3);
     await publisher.announce([head(1)]);

@@ -75,10 +75,11 @@ export class Publisher {
   /** Resolves when the bus has accepted everything these changes stand for, the last paced fan-out included; rejects when it did not. */
   announce(changes: readonly HeadChange[]): Promise<void> {
     if (changes.length === 0) return Promise.resolve();
-    return this.#track(changes.length * 2, (settle) => {
+    return this.#track(changes.length * 3, (settle) => {
       for (const change of changes) {
         if (change.delta !== undefined) this.#members.apply(change, change.delta);
         this.#tellWatchers(change, settle);
+        this.#tellMentioned(change, settle);
         this.#tellMembers(change, settle);
       }
     });
@@ -136,11 +137,23 @@ export class Publisher {
         message: { kind: 'control', conversationId, memberVersion: change.memberVersion, head: seq },
       });
     }
+    publications.push({ topic, message: { kind: 'key', log: conversationLog(conversationId), seq } });
+  }
+
+  /** A message names members only. An operation may go on naming somebody who has left (an edit), and who is told nothing. */
+  #tellMentioned({ appId, conversationId, seq, memberVersion, mentioned = [], delta }: HeadChange, settle: Settle): void {
+    if (mentioned.length === 0) return settle();
     const log = conversationLog(conversationId);
-    publications.push({ topic, message: { kind: 'key', log, seq } });
-    for (const userId of change.mentioned ?? []) {
-      publications.push({ topic: userTopic(appId, userId), message: { kind: 'key', log, seq, direct: true } });
-    }
+    const tell = (isMember: (topic: string) => boolean): void => {
+      const publications = this.#outgoing.open(settle);
+      for (const topic of mentioned.map((userId) => userTopic(appId, userId)).filter(isMember)) {
+        publications.push({ topic, message: { kind: 'key', log, seq, direct: true } });
+      }
+    };
+    if (delta === undefined) return tell(() => true);
+    const held = this.#members.peek(conversationId, memberVersion);
+    if (held !== undefined) return tell((topic) => held.topics.has(topic));
+    this.#members.get(conversationId, memberVersion).then(({ topics }) => tell((topic) => topics.has(topic)), settle);
   }
 
   #tellMembers(change: HeadChange, settle: Settle): void {
