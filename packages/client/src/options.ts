@@ -77,7 +77,7 @@ export const defaultTuning: Tuning = {
   logsPerSync: 100,
   flights: 4,
   viewEntries: 1_000,
-  startLogs: 10_000,
+  startLogs: 100,
   requestTimeoutMs: 10_000,
   connectTimeoutMs: 10_000,
   ackTimeoutMs: 5_000,
