@@ -193,12 +193,20 @@ describe('a server', () => {
     await flowsAgain(there, 'network', heardHere, 2_000);
   });
 
-  it('counts for all processes together', async () => {
+  it('counts for all processes together, by its own clock', async () => {
     const [here, there] = [await openProcess({ url: server.url }), await openProcess({ url: server.url })];
     const decisions = [];
     for (const { limiter } of [here, there, here, there]) decisions.push((await limiter.consume('shared', limit)).allowed);
     expect(decisions).toEqual([true, true, true, false]);
     expect(await server.command('PTTL', 'nudge:rate/shared')).toBeGreaterThan(0);
+    const short = { points: 1, windowMs: 2_000 };
+    expect((await here.limiter.consume('refilled', short)).allowed).toBe(true);
+    expect((await there.limiter.consume('refilled', short)).allowed).toBe(false);
+    await waitFor("the server's clock to give the point back", async () => (await there.limiter.consume('refilled', short)).allowed);
+    await here.registry.renewLease('g2', 100);
+    await here.registry.put({ ...record, userId: 'bob', gatewayId: 'g2' });
+    await waitFor('the lease to run out by the same clock', async () => (await there.registry.sessionsOf('app', 'bob')).length === 0);
+    expect(await there.registry.presenceOf('app', ['bob'])).toMatchObject([{ status: 'offline', lastSeenAt: expect.any(String) }]);
   });
 
   it('serves whoever was started before it', async () => {

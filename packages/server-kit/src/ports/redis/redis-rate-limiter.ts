@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts';
 import { MemoryRateLimiter } from '../memory/memory-rate-limiter.ts';
 import type { RateDecision, RateLimit, RateLimiter } from '../rate-limiter.ts';
 import type { RedisConnection } from './connection.ts';
@@ -5,13 +6,19 @@ import { Script } from './script.ts';
 
 /**
  * GCRA as in memory, by the server's clock: the key holds the time, in ms, at which all points are free again, and goes when that has come.
+ * With a time as the last argument that one counts, and the server's clock does not end the key before it.
  * Answers {allowed, remaining, ms until more are free}. A number is written with all its digits, since Lua's `tostring` keeps only 14.
  */
 const consumeScript = new Script(`
 local points, window, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local rounding = 1e-6
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000
+local now = tonumber(ARGV[4])
+local kept = 60000
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000
+  kept = 0
+end
 local per = window / points
 local free = tonumber(redis.call('GET', KEYS[1]) or now)
 free = math.min(math.max(free, now), now + window)
@@ -20,7 +27,7 @@ local wait = full - now - window
 local allowed = wait <= rounding
 if allowed then
   free = full
-  redis.call('SET', KEYS[1], string.format('%.4f', free), 'PX', math.max(1, math.ceil(free - now)))
+  redis.call('SET', KEYS[1], string.format('%.4f', free), 'PX', math.max(1, math.ceil(free - now)) + kept)
 end
 local remaining = math.max(0, math.floor((window - (free - now)) / per + 1e-3))
 if allowed then return {1, remaining, math.ceil(full - now)} end
@@ -35,9 +42,17 @@ export class RedisRateLimiter implements RateLimiter {
   readonly #connection: RedisConnection;
   readonly #fallback: RateLimiter;
   readonly #prefix: string;
+  readonly #clock: Clock | undefined;
 
-  constructor(options: { readonly connection: RedisConnection; readonly fallback?: RateLimiter; readonly prefix?: string }) {
+  /** `clock` is instead of the server's, so that tests need not wait. */
+  constructor(options: {
+    readonly connection: RedisConnection;
+    readonly fallback?: RateLimiter;
+    readonly prefix?: string;
+    readonly clock?: Clock;
+  }) {
     this.#connection = options.connection;
+    this.#clock = options.clock;
     this.#fallback = options.fallback ?? new MemoryRateLimiter();
     this.#prefix = `${options.prefix ?? 'nudge:'}rate/`;
   }
@@ -51,7 +66,7 @@ export class RedisRateLimiter implements RateLimiter {
     try {
       const { timings } = this.#connection;
       const answer = await this.#connection.run(
-        (commands) => consumeScript.run(commands, [this.#prefix + key], [limit.points, limit.windowMs, cost]),
+        (commands) => consumeScript.run(commands, [this.#prefix + key], [limit.points, limit.windowMs, cost, this.#clock?.now() ?? '']),
         timings.hotCommandMs,
       );
       if (!Array.isArray(answer)) throw new TypeError('The rate script answered something else');

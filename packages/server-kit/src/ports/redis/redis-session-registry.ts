@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Presence } from '@nudge/types';
+import type { Clock } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { SessionRecord, SessionRegistry } from '../session-registry.ts';
 import type { RedisCommands, RedisConnection } from './connection.ts';
@@ -10,6 +11,8 @@ export interface RedisSessionRegistryOptions {
   readonly connection: RedisConnection;
   readonly log?: Logger;
   readonly prefix?: string;
+  /** Instead of the clock of the server that holds the leases, so that tests need not wait. */
+  readonly clock?: Clock;
 }
 
 const dayMs = 86_400_000;
@@ -31,6 +34,7 @@ export class RedisSessionRegistry implements SessionRegistry {
   readonly #connection: RedisConnection;
   readonly #log: Logger | undefined;
   readonly #prefix: string;
+  readonly #clock: Clock | undefined;
   /** Gateway -> the lease under which its records are put. */
   readonly #leases = new Map<string, string>();
   readonly #sentinels = new Set<string>();
@@ -43,6 +47,7 @@ export class RedisSessionRegistry implements SessionRegistry {
     this.#connection = options.connection;
     this.#log = options.log;
     this.#prefix = options.prefix ?? 'nudge:';
+    this.#clock = options.clock;
   }
 
   /** Without any listener, old records count again once the lease is renewed. */
@@ -59,9 +64,9 @@ export class RedisSessionRegistry implements SessionRegistry {
     this.#leases.set(gatewayId, held);
     const outcome = await this.#softly(async (commands) => {
       const missed = this.#missed;
-      if (missed && next !== held) await endLeases.run(commands, [this.#leasesKey], [`${gatewayId} `]);
+      if (missed && next !== held) await endLeases.run(commands, [this.#leasesKey], [`${gatewayId} `, this.#now]);
       const [wentOn, sentinelsStand] = await Promise.all([
-        renewLease.run(commands, [this.#leasesKey], [held, next, ttlMs, endedMs]),
+        renewLease.run(commands, [this.#leasesKey], [held, next, ttlMs, endedMs, this.#now]),
         this.#renewSentinels(commands, gatewayId, ttlMs),
       ]);
       return { lapsed: wentOn !== 1, lost: missed || !sentinelsStand };
@@ -74,7 +79,7 @@ export class RedisSessionRegistry implements SessionRegistry {
 
   async dropLease(gatewayId: string): Promise<void> {
     this.#leases.delete(gatewayId);
-    await this.#softly((commands) => endLeases.run(commands, [this.#leasesKey], [`${gatewayId} `]));
+    await this.#softly((commands) => endLeases.run(commands, [this.#leasesKey], [`${gatewayId} `, this.#now]));
   }
 
   async put(record: SessionRecord): Promise<void> {
@@ -85,7 +90,7 @@ export class RedisSessionRegistry implements SessionRegistry {
 
   async remove(appId: string, userId: string, sessionId: string): Promise<{ lastSeenAt: number }> {
     const key = this.#userKey(appId, userId);
-    const now = await this.#softly((commands) => removeSession.run(commands, [key], [fieldOf(sessionId), rememberedMs]));
+    const now = await this.#softly((commands) => removeSession.run(commands, [key], [fieldOf(sessionId), rememberedMs, this.#now]));
     return { lastSeenAt: now === undefined ? Date.now() : Number(now) };
   }
 
@@ -118,6 +123,11 @@ export class RedisSessionRegistry implements SessionRegistry {
     await Promise.all(this.#burials);
   }
 
+  /** Last argument of the scripts that look at the time: empty for the server's. */
+  get #now(): string {
+    return this.#clock === undefined ? '' : String(this.#clock.now());
+  }
+
   get #leasesKey(): string {
     return `${this.#prefix}leases`;
   }
@@ -130,7 +140,7 @@ export class RedisSessionRegistry implements SessionRegistry {
   async #read(appId: string, userIds: readonly string[], bury = true): Promise<UserState[]> {
     const keys = userIds.map((userId) => this.#userKey(appId, userId));
     const read = await this.#softly((commands) =>
-      Promise.all([readLeases.run(commands, [this.#leasesKey], []), this.#hashes(commands, keys)]),
+      Promise.all([readLeases.run(commands, [this.#leasesKey], [this.#now]), this.#hashes(commands, keys)]),
     );
     if (read === undefined) return [];
     const leases = decodeLeases(read[0]);

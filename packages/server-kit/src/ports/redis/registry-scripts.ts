@@ -1,8 +1,11 @@
 import { Script } from './script.ts';
 
-/** The server's time, ms. */
-const nowLua = `local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+/** The server's time, ms, unless the last argument is another. */
+const nowLua = `local now = tonumber(ARGV[#ARGV])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
 `;
 
 /**
