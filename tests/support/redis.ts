@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
-import { redisServerBinary } from './redis-server-binary.ts';
+import { redisServerBinary } from '@nudge/standalone/redis';
 import { createTempDir } from './temp-dir.ts';
 import { waitFor } from './wait-for.ts';
 

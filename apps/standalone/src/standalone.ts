@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { migrateJobs, readFailpoint, readSweeperConfig } from '@nudge/api';
-import { createPool, describeProgress, migrate, type Pool } from '@nudge/db';
+import { describeProgress, migrate } from '@nudge/db';
 import type { Config, Environment, Logger } from '@nudge/server-kit';
 import { startServer } from './compose.ts';
 import { banner } from './demo/banner.ts';
@@ -36,7 +36,7 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   await rm(join(config.dataDir, 'demo.json'), { force: true });
   await migrate(connectionString, { onProgress: (progress) => log.info({ migration: describeProgress(progress) }, 'migrating') });
   await migrateJobs(connectionString);
-  const serverKey = await withPool(connectionString, prepareDemoApp);
+  const serverKey = await prepareDemoApp(connectionString);
 
   let session: DemoSession | undefined;
   const current = () => {
@@ -60,13 +60,4 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   print(banner(session, await writeDemoSession(config.dataDir, session)));
   const running = stack.move();
   return { session, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
-}
-
-async function withPool<T>(connectionString: string, work: (pool: Pool) => Promise<T>): Promise<T> {
-  const pool = createPool({ connectionString, max: 1, applicationName: 'nudge-seed' });
-  try {
-    return await work(pool);
-  } finally {
-    await pool.end();
-  }
 }

@@ -110,3 +110,11 @@ export type {
   SessionRecord,
   SessionRegistry,
 } from './ports/session-registry.ts';
+export {
+  describeEnd,
+  type ProcessEnd,
+  type ProcessEvent,
+  type ProcessState,
+  SupervisedProcess,
+  type SupervisedProcessOptions,
+} from './supervision/supervised-process.ts';

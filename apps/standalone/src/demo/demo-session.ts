@@ -6,6 +6,8 @@ export interface DemoSession {
   readonly url: string;
   /** The operations port. */
   readonly opsUrl: string;
+  /** How a client finds its gateway where not everything is at `url`. */
+  readonly gateways?: 'dispatcher';
   readonly serverKey: string;
   readonly conversationId: string;
   readonly users: readonly { readonly id: string; readonly token: string }[];

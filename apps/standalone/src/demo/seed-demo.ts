@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { serverScopes } from '@nudge/api';
-import { createApp, insertKey, loadKeys, type Pool, retireKey } from '@nudge/db';
+import { createApp, createPool, insertKey, loadKeys, type Pool, retireKey } from '@nudge/db';
 import { newServerKey } from '@nudge/server-kit';
 
 /** The app that standalone brings along. */
@@ -13,7 +13,16 @@ export const DEMO_USERS = ['alice', 'bob'] as const;
  * Makes sure that the demo app exists with a key that signs tokens, and gives it a new server key; those of earlier starts are retired.
  * Returns the server key, which exists nowhere else in clear.
  */
-export async function prepareDemoApp(pool: Pool): Promise<string> {
+export async function prepareDemoApp(connectionString: string): Promise<string> {
+  const pool = createPool({ connectionString, max: 1, applicationName: 'nudge-seed' });
+  try {
+    return await prepare(pool);
+  } finally {
+    await pool.end();
+  }
+}
+
+async function prepare(pool: Pool): Promise<string> {
   await createApp(pool, { id: DEMO_APP, name: 'Demo' });
   const keys = await loadKeys(pool, DEMO_APP);
   if (!keys.some(({ kind }) => kind === 'hs256')) {

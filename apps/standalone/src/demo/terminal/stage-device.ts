@@ -1,4 +1,5 @@
 import { type ChangeAnswer, NudgeClient, type SendOptions } from '@nudge/client';
+import type { DemoSession } from '../demo-session.ts';
 import type { Screen } from './screen.ts';
 
 /** A device of the demo: a client whose doings appear on the screen. */
@@ -9,12 +10,13 @@ export class StageDevice {
   readonly #screen: Screen;
   readonly #waiting = new Set<() => void>();
 
-  constructor(options: { name: string; url: string; token: string; conversationId: string; screen: Screen }) {
-    const { name, url, token, conversationId, screen } = options;
+  constructor(options: { name: string; session: Pick<DemoSession, 'url' | 'gateways' | 'conversationId'>; token: string; screen: Screen }) {
+    const { name, session, token, screen } = options;
+    const { url, gateways = { gateways: [url] }, conversationId } = session;
     this.name = name;
     this.#conversationId = conversationId;
     this.#screen = screen;
-    this.client = new NudgeClient({ url, token, deviceId: name, clientName: 'terminal demo' });
+    this.client = new NudgeClient({ url, gateways, token, deviceId: name, clientName: 'terminal demo' });
     this.#listen();
   }
 

@@ -15,11 +15,11 @@ const AT_ONCE = 4;
  * all of them ended with the same conversation.
  */
 export async function playStory(session: DemoSession, screen: Screen): Promise<boolean> {
-  const { url, conversationId, users } = session;
+  const { conversationId, users } = session;
   const [first, second] = users;
   if (first === undefined || second === undefined) throw new Error('the demo session names fewer than two users');
   const device = (user: { id: string; token: string }, kind: string) =>
-    new StageDevice({ name: `${user.id}-${kind}`, url, token: user.token, conversationId, screen });
+    new StageDevice({ name: `${user.id}-${kind}`, session, token: user.token, screen });
   const phone = device(first, 'phone');
   const laptop = device(first, 'laptop');
   const other = device(second, 'phone');

@@ -1,0 +1,1 @@
+export { type AppProcess, type Processes, type ProcessesOptions, type Role, roles, startProcesses } from './processes.ts';
