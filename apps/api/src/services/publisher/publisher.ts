@@ -142,7 +142,10 @@ export class Publisher {
 
   /** A message names members only. An operation may go on naming somebody who has left (an edit), and who is told nothing. */
   #tellMentioned({ appId, conversationId, seq, memberVersion, mentioned = [], delta }: HeadChange, settle: Settle): void {
-    if (mentioned.length === 0) return settle();
+    if (mentioned.length === 0) {
+      settle();
+      return;
+    }
     const log = conversationLog(conversationId);
     const tell = (isMember: (topic: string) => boolean): void => {
       const publications = this.#outgoing.open(settle);
@@ -150,10 +153,10 @@ export class Publisher {
         publications.push({ topic, message: { kind: 'key', log, seq, direct: true } });
       }
     };
-    if (delta === undefined) return tell(() => true);
     const held = this.#members.peek(conversationId, memberVersion);
-    if (held !== undefined) return tell((topic) => held.topics.has(topic));
-    this.#members.get(conversationId, memberVersion).then(({ topics }) => tell((topic) => topics.has(topic)), settle);
+    if (delta === undefined) tell(() => true);
+    else if (held !== undefined) tell((topic) => held.topics.has(topic));
+    else this.#members.get(conversationId, memberVersion).then(({ topics }) => tell((topic) => topics.has(topic)), settle);
   }
 
   #tellMembers(change: HeadChange, settle: Settle): void {
