@@ -53,11 +53,10 @@ const columns = `s.app_id as "appId", s.user_id as "userId", s.id, s.conversatio
   s.content_hash as "contentHash", s.type, s.body::text as body, s.extra::text as extra, s.countable, rfc3339(s.send_at) as "sendAt",
   rfc3339(s.created_at) as "createdAt", s.failed_code as "failedCode"`;
 
-/** Index: the user's range of `scheduled_pkey`, sorted: a user has a hundred at most. No lock. */
+/** Index: a range of `scheduled_pkey`, in its order. No lock. Rejected: all of a user's (each has a body of its own: 100 x 16 KiB to show one). */
 const page: Statement = {
   name: 'scheduled_page',
-  text: `select ${columns} from scheduled s
-    where s.app_id = $1 and s.user_id = $2 and ($3::timestamptz is null or (s.send_at, s.id) > ($3, $4::uuid)) order by s.send_at, s.id limit $5`,
+  text: `select ${columns} from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id >= $3 order by s.id limit $4`,
 };
 
 /** Locks: the row. Index: `scheduled_pkey`. What the job has taken is being sent, so it is too late. */
@@ -101,15 +100,12 @@ export function insertScheduled(pool: Pool, input: NewScheduled, bound: number =
   return runOne<ScheduleResult & Record<string, unknown>>(pool, insert, values);
 }
 
-/** A user's messages that wait or were refused, by (sendAt, id) after a cursor (null = from the start), at most `limit`. */
-export function listScheduled(
-  pool: Pool,
-  appId: string,
-  userId: string,
-  after: { readonly sendAt: string; readonly id: string } | null,
-  limit: number,
-): Promise<ScheduledRow[]> {
-  return run<ScheduledRow & Record<string, unknown>>(pool, page, [appId, userId, after?.sendAt ?? null, after?.id ?? null, limit]);
+/** The least UUID. */
+const FIRST = '00000000-0000-0000-0000-000000000000';
+
+/** A user's messages that wait or were refused, by id, from `fromId` on (inclusive; null = from the start), at most `limit`. */
+export function listScheduled(pool: Pool, appId: string, userId: string, fromId: string | null, limit: number): Promise<ScheduledRow[]> {
+  return run<ScheduledRow & Record<string, unknown>>(pool, page, [appId, userId, fromId ?? FIRST, limit]);
 }
 
 /** Cancels a message that waits; false when there is none, or it is being sent. After true it never is. */

@@ -1,9 +1,6 @@
 import { cancelScheduled, dueScheduled, finishScheduled, insertScheduled, listScheduled, type Pool, takeScheduled } from '@nudge/db';
 import type { NewScheduled, ScheduledKey, ScheduledRow, ScheduledStore, ScheduleResult } from './scheduled-store.ts';
 
-/** More than any bound on a user's scheduled messages. */
-const ALL = 1_000_000;
-
 /** Messages that wait for their time, on one PostgreSQL. */
 export class PostgresScheduledStore implements ScheduledStore {
   readonly #pool: Pool;
@@ -17,9 +14,8 @@ export class PostgresScheduledStore implements ScheduledStore {
     return result.status === 'limit_reached' ? { status: 'limit_reached' } : result;
   }
 
-  async list(appId: string, userId: string): Promise<readonly ScheduledRow[]> {
-    const rows = await listScheduled(this.#pool, appId, userId, null, ALL);
-    return rows.sort((a, b) => (a.id < b.id ? -1 : 1));
+  list(appId: string, userId: string, fromId: string | null, limit: number): Promise<readonly ScheduledRow[]> {
+    return listScheduled(this.#pool, appId, userId, fromId, limit);
   }
 
   cancel({ appId, userId, id }: ScheduledKey): Promise<boolean> {

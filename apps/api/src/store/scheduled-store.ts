@@ -34,9 +34,10 @@ export type ScheduleResult =
 
 /** Messages that wait for their time. A row is the truth of one; it goes when the message has been sent. */
 export interface ScheduledStore {
+  /** With a bound of 0 it is only looked up: `limit_reached` says that it does not wait. */
   insert(message: NewScheduled, bound: number): Promise<ScheduleResult>;
-  /** All of a user's, by id. There are as many as the bound in force when they were made allows. */
-  list(appId: string, userId: string): Promise<readonly ScheduledRow[]>;
+  /** A user's, by id, from `fromId` on (inclusive; `null`: from the start), at most `limit`. */
+  list(appId: string, userId: string, fromId: string | null, limit: number): Promise<readonly ScheduledRow[]>;
   /** Whether it was cancelled: false when there is none, or it has been taken. After true it is never sent. */
   cancel(key: ScheduledKey): Promise<boolean>;
   /** Takes a message to send it: from now on it cannot be cancelled. `null`: cancelled, sent or refused before. */

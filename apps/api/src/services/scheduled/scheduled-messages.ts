@@ -24,29 +24,20 @@ export class ScheduledMessages implements Scheduler {
   }
 
   async schedule(send: ScheduledSend): Promise<Scheduled> {
-    const { router, scheduled, limits } = this.#options;
+    const { router, scheduled, limits, clock } = this.#options;
     const { appId, conversationId, senderId: userId, clientMsgId, contentHash, type, body, extra, countable } = send;
     const standing = await router.route(conversationId).pool.standing({ appId, conversationId, userId });
     if (standing === null || !standing.current) throw new NudgeError('not_found');
     const at = Date.parse(send.sendAt);
     const fault = this.#faultOf(at);
-    if (fault !== undefined) {
-      // A request that is repeated when its time has come, but not yet been seen to, must not fail for that.
-      const waiting = (await scheduled.list(appId, userId)).find(
-        (row) => row.conversationId === conversationId && row.clientMsgId === clientMsgId,
-      );
-      if (waiting === undefined) {
-        throw new NudgeError('invalid_request', { detail: fault, issues: [{ path: 'body.sendAt', message: fault }] });
-      }
-      return answer(waiting, waiting.contentHash.equals(contentHash));
-    }
     const key = { appId, userId, id: randomUUIDv7() };
-    const sendAt = new Date(at).toISOString();
-    const result = await scheduled.insert(
-      { ...key, conversationId, clientMsgId, contentHash, type, body, extra, countable, sendAt },
-      limits.scheduledPerUser,
-    );
+    // A request that is repeated when its time has come, but not yet been seen to, must not fail for that: it is looked up all the same.
+    const sendAt = new Date(fault === undefined ? at : clock.now()).toISOString();
+    const message = { ...key, conversationId, clientMsgId, contentHash, type, body, extra, countable, sendAt };
+    const result = await scheduled.insert(message, fault === undefined ? limits.scheduledPerUser : 0);
     if (result.status === 'limit_reached') {
+      if (fault !== undefined)
+        throw new NudgeError('invalid_request', { detail: fault, issues: [{ path: 'body.sendAt', message: fault }] });
       throw new NudgeError('limit_reached', { detail: `${limits.scheduledPerUser} messages wait already (scheduledPerUser)` });
     }
     if (result.status === 'created') await this.#wake(key, at);
@@ -60,8 +51,10 @@ export class ScheduledMessages implements Scheduler {
     page: { readonly cursor: string | undefined; readonly limit: number | undefined },
   ): Promise<{ items: ScheduledMessage[]; nextCursor: string | null }> {
     const limit = page.limit ?? Math.min(50, this.#options.limits.pageEntries);
-    const cursor = page.cursor?.toLowerCase() ?? '';
-    const rows = (await this.#options.scheduled.list(appId, userId)).filter((row) => row.id > cursor);
+    const cursor = page.cursor?.toLowerCase() ?? null;
+    // The cursor's own row is left out, and one more than the page tells whether there is another.
+    const found = await this.#options.scheduled.list(appId, userId, cursor, limit + 2);
+    const rows = found.filter((row) => row.id !== cursor);
     const items = rows.slice(0, limit).map(view);
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
@@ -74,8 +67,8 @@ export class ScheduledMessages implements Scheduler {
       await jobs.forget('scheduled', id).catch((error: unknown) => log.warn({ err: error }, 'the job of a cancelled message stays'));
       return true;
     }
-    const taken = (await scheduled.list(appId, userId)).some((row) => row.id === id);
-    if (!taken) throw new NudgeError('not_found');
+    const [found] = await scheduled.list(appId, userId, id, 1);
+    if (found?.id !== id) throw new NudgeError('not_found');
     return false;
   }
 
