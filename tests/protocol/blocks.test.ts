@@ -92,6 +92,15 @@ describe('a block', () => {
     (await block(ann, 'blocked-6')).ok();
     expect((await blocks(others[1] ?? ann)).items).toEqual([]);
   });
+
+  it('keeps to its bound when many are set at once', async () => {
+    const [ann] = await world.people('ann');
+    const others = await world.people('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');
+    const replies = await Promise.all(others.map(({ id }) => block(ann, id)));
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(5);
+    for (const reply of replies) if (reply.status !== 200) reply.refused('limit_reached');
+    expect((await blocks(ann)).items).toHaveLength(5);
+  });
 });
 
 describe('between two of whom one blocks the other', () => {

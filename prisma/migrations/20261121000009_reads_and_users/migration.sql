@@ -368,10 +368,12 @@ end $$;
 
 -- ---------------------------------------------------------------- blocks
 -- p_user blocks p_other, or no longer does: both users' rows, the feed of who blocks, and what makes the pair's direct conversation
--- (p_conv, which need not exist) follow. Nothing changes when it stood so already, when a user is unknown, and for oneself.
+-- (p_conv, which need not exist) follow. Nothing changes when it stood so already, when a user is unknown, for oneself, and when p_user
+-- blocks p_bound users already (null: no bound), which the lock makes exact.
 -- Locks both user rows in the order of apply_feed.
 create function set_block(
-  p_route text, p_app text, p_user text, p_other text, p_blocked boolean, p_conv uuid, p_outbox uuid, out changed boolean, out feed_version bigint)
+  p_route text, p_app text, p_user text, p_other text, p_blocked boolean, p_conv uuid, p_outbox uuid, p_bound integer,
+  out changed boolean, out feed_version bigint)
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare v_now timestamptz; v_count integer; v_version bigint;
@@ -384,6 +386,7 @@ begin
   if v_count < 2 then return; end if;
   v_now := date_trunc('milliseconds', clock_timestamp());
   if p_blocked then
+    if (select count(*) from block b where b.app_id = p_app and b.user_id = p_user and b.kind = 'blocks') >= p_bound then return; end if;
     insert into block (app_id, user_id, kind, other_id, created_at)
       values (p_app, p_user, 'blocks', p_other, v_now), (p_app, p_other, 'blocked_by', p_user, v_now) on conflict do nothing;
     changed := found;

@@ -10,6 +10,8 @@ export interface BlockChange {
   /** The pair's direct conversation, whose id is derived; it need not exist. */
   readonly conversationId: string;
   readonly outboxId: string;
+  /** Users whom one user may block; without it as many as there are. */
+  readonly bound?: number;
 }
 
 export interface BlockRow {
@@ -22,11 +24,11 @@ export interface BlockRow {
  * Function `set_block` (migrations/20261121000009_reads_and_users).
  *
  * Locks: both user rows in the order of apply_feed, at most 1 s. Index: `chat_user_pkey`, `block_pkey`, `feed_pkey`.
- * Rejected: the feed row by apply_feed afterwards (a crash between the two would leave the blocker's devices without it).
+ * Rejected: counting before the call (two at once would both see room for one); the feed row by apply_feed afterwards (a crash between the two would leave the blocker's devices without it).
  */
 const set: Statement = {
   name: 'set_block',
-  text: 'select changed, feed_version as "feedVersion" from set_block($1, $2, $3, $4, $5, $6, $7)',
+  text: 'select changed, feed_version as "feedVersion" from set_block($1, $2, $3, $4, $5, $6, $7, $8)',
 };
 
 /**
@@ -54,14 +56,14 @@ const between: Statement = {
 };
 
 /**
- * Blocks a user or takes it back. `changed` false: it stood so already, or one of the two is no user. `feedVersion`: of the blocker,
+ * Blocks a user or takes it back. `changed` false: it stood so already, one of the two is no user, or the bound is reached. `feedVersion`: of the blocker,
  * to be told to the blocker's devices; null unless changed. `mirrorBlock` comes next.
  *
  * @throws {LockTimeout | DatabaseUnavailable | TransactionConflict}
  */
 export function setBlock(pool: Pool, change: BlockChange): Promise<{ changed: boolean; feedVersion: number | null }> {
-  const { appId, userId, otherId, blocked, conversationId, outboxId } = change;
-  const values = [userId, appId, userId, otherId, blocked, conversationId, outboxId];
+  const { appId, userId, otherId, blocked, conversationId, outboxId, bound = null } = change;
+  const values = [userId, appId, userId, otherId, blocked, conversationId, outboxId, bound];
   return runOne<{ changed: boolean; feedVersion: number | null }>(pool, set, values);
 }
 

@@ -54,6 +54,8 @@ export interface BlockChange {
   /** The pair's direct conversation, which need not exist: its outbox row is under it. */
   readonly conversationId: string;
   readonly outboxId: string;
+  /** Users whom one user may block; above it nothing changes. */
+  readonly bound: number;
 }
 
 /** The statements of the user and app side. */

@@ -41,12 +41,9 @@ export class Blocks {
     }
     const { users, usersNamed, limits } = this.#options;
     await usersNamed.mustExist(appId, [otherId]);
-    const blocked = await users.blocks(appId, userId, null, limits.blocksPerUser);
-    if (blocked.includes(otherId)) return false;
-    if (blocked.length >= limits.blocksPerUser) {
-      throw new NudgeError('limit_reached', { detail: `${limits.blocksPerUser} users are blocked already (blocksPerUser)` });
-    }
-    return this.#set(appId, userId, otherId, true);
+    if (await this.#set(appId, userId, otherId, true)) return true;
+    if ((await users.blocks(appId, userId, null, limits.blocksPerUser)).includes(otherId)) return false;
+    throw new NudgeError('limit_reached', { detail: `${limits.blocksPerUser} users are blocked already (blocksPerUser)` });
   }
 
   /** Whether anything changed. Throws `user_unknown`. */
@@ -57,10 +54,10 @@ export class Blocks {
 
   /** Resolves when the pair's direct conversation obeys it. */
   async #set(appId: string, userId: string, otherId: string, blocked: boolean): Promise<boolean> {
-    const { users, effects } = this.#options;
+    const { users, effects, limits } = this.#options;
     const conversationId = directConversationId(appId, userId, otherId);
     const outboxId = randomUUID();
-    const changed = await users.setBlock({ appId, userId, otherId, blocked, conversationId, outboxId });
+    const changed = await users.setBlock({ appId, userId, otherId, blocked, conversationId, outboxId, bound: limits.blocksPerUser });
     if (!changed) return false;
     await effects.settle({ conversationId, id: outboxId }, { heads: [], blocks: [{ appId, conversationId, userId, otherId }] });
     return true;
