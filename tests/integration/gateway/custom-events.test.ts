@@ -36,6 +36,15 @@ describe('a custom event', () => {
     expect(ann2.events).toHaveLength(1);
   });
 
+  it('arrives with others of the same moment, in their order', async () => {
+    const id = await world.conversation(['ann', 'bob']);
+    const [ann, bob] = await Promise.all([server.connect('ann'), server.connect('bob')]);
+    for (const device of [ann, bob]) await device.call('watch', { conversationIds: [id] });
+    for (const name of ['one', 'two', 'three', 'four']) ann.event(id, name);
+    await waitFor('all four', () => bob.events.length === 4);
+    expect(bob.events.map(({ name }) => name)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
   it('has no echo after a resume either', async () => {
     const id = await world.conversation(['ann', 'bob']);
     const [before, bob] = await Promise.all([server.connect('ann'), server.connect('bob')]);

@@ -39,6 +39,7 @@ it('engine.io, socket.io and ws have what the gateway uses beyond their types', 
   const socket = await connected;
   expect(connectionOf(socket.conn)).toBe(conn);
   expect(socket.handshake.auth).toEqual({});
+  expect((socket.client as unknown as { writeToEngine: unknown }).writeToEngine).toBeTypeOf('function');
   const text = Buffer.from('4encoded');
   const ready = new Promise<void>((resolve) => conn.transport.once('ready', resolve));
   conn.transport.send([{ type: 'message', options: { wsPreEncodedFrame: [Buffer.concat([Buffer.from([0x81, text.length]), text])] } }]);

@@ -24,6 +24,7 @@ import { Peer } from './peer.ts';
 import { roomAdapter } from './room-adapter.ts';
 import type { RoomWire } from './room-wire.ts';
 import { judgeUpgrade, refuseUpgrade } from './upgrade.ts';
+import { allowWaitingFrames } from './volatile-write.ts';
 
 /** Times in ms. */
 export interface SocketServerOptions {
@@ -233,6 +234,7 @@ export class SocketServer {
     peer.admitted = undefined;
     peer.connected(socket, session);
     socket.onAny(this.#onAny);
+    allowWaitingFrames(socket);
     if (session.state === 'ended') {
       connectionOf(socket.conn).transport.socket._socket.uncork();
       // Forgotten, drained or kicked between the handshake and here.
