@@ -36,6 +36,14 @@ export interface AppRow {
   readonly epoch: number;
   /** Custom entry types that count as unread messages. */
   readonly countableTypes: readonly string[];
+  readonly sessionPolicy: SessionPolicyRow | undefined;
+}
+
+/** How many sessions a user of the app may have, as the settings say. */
+export interface SessionPolicyRow {
+  readonly maxSessions?: number;
+  readonly onePerPlatform?: boolean;
+  readonly whenFull?: 'end_oldest' | 'refuse';
 }
 
 /** Creates an app with its (empty) log; false when it is there already. */
@@ -55,13 +63,32 @@ export function loadApps(pool: Pool): Promise<AppRow[]> {
       select: { id: true, name: true, epoch: true, settings: true },
       orderBy: { id: 'asc' },
     });
-    return rows.map(({ settings, ...app }) => ({ ...app, countableTypes: countableTypesOf(settings) }));
+    return rows.map(({ settings, ...app }) => ({
+      ...app,
+      countableTypes: countableTypesOf(settings),
+      sessionPolicy: sessionPolicyOf(settings),
+    }));
   });
 }
 
 function countableTypesOf(settings: Prisma.JsonValue): string[] {
-  const types = settings !== null && typeof settings === 'object' && !Array.isArray(settings) ? settings.countableTypes : undefined;
+  const types = asObject(settings)?.countableTypes;
   return Array.isArray(types) ? types.filter((type) => typeof type === 'string') : [];
+}
+
+function sessionPolicyOf(settings: Prisma.JsonValue): SessionPolicyRow | undefined {
+  const policy = asObject(asObject(settings)?.sessionPolicy);
+  if (policy === undefined) return undefined;
+  const { maxSessions, onePerPlatform, whenFull } = policy;
+  return {
+    ...(typeof maxSessions === 'number' ? { maxSessions } : {}),
+    ...(typeof onePerPlatform === 'boolean' ? { onePerPlatform } : {}),
+    ...(whenFull === 'end_oldest' || whenFull === 'refuse' ? { whenFull } : {}),
+  };
+}
+
+function asObject(value: Prisma.JsonValue | undefined): Prisma.JsonObject | undefined {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : undefined;
 }
 
 /** Adds a key; false when (app, kid) is taken, by a retired key too. */

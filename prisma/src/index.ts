@@ -18,7 +18,9 @@ export {
   loadDirectory,
   loadKeys,
   retireKey,
+  type SessionPolicyRow,
 } from './apps.ts';
+export { type DatabaseSource, databaseSource } from './database-source.ts';
 export { classify, DatabaseUnavailable, DataError, LockTimeout, sqlStateOf, TransactionConflict } from './errors.ts';
 export { type Lease, tryLease } from './lease.ts';
 export { describeProgress } from './migrate/describe.ts';
@@ -35,6 +37,7 @@ export { type CreatedConversation, conversationOfUser, createConversation, type 
 export { type EntriesPage, type EntriesRequest, entriesAfter } from './sql/entries-after.ts';
 export { entriesBefore } from './sql/entries-before.ts';
 export { type EntryVersion, entryVersions } from './sql/entry-versions.ts';
+export { type ClusterIdentity, type IdentityReading, IsStandby, readIdentity, settleEpoch } from './sql/epoch.ts';
 export { expireEntries, type TouchedConversation } from './sql/expire-entries.ts';
 export { appEntriesAfter, type FeedPage, type FeedRow, feedAfter, joinedConversationIds, joinedCounts } from './sql/feed.ts';
 export { type HeadRow, type HeadsQuery, heads, type LastMessage, unreadTotals } from './sql/heads.ts';
@@ -62,6 +65,7 @@ export { type PullPage, type PullRequest, type PullState, pullPages, pullStates 
 export { type ReactionRow, reactionPage } from './sql/reaction-page.ts';
 export { type ReceiptRow, receiptCounts, receiptPage } from './sql/receipts.ts';
 export { retainConversations } from './sql/retain-conversations.ts';
+export { banFromApp, type RestrictionRow, restrictions, revokeTokens, tokenCutOff, unbanFromApp } from './sql/revocation.ts';
 export {
   cancelScheduled,
   dueScheduled,

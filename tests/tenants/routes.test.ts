@@ -65,6 +65,19 @@ const adminMissing = <Name extends RouteName>(name: Name, request: Request) =>
 const asSecond = <Name extends RouteName>(name: Name, request: Request = {}) =>
   world.http.call(name, { token: second.alice.token, ...request });
 
+const adminOfSecond = <Name extends RouteName>(name: Name, params: Request['params'], userId = 'alice') =>
+  world.http.call(name, { token: world.system.otherApp.serverKey, params: { userId, ...params } });
+
+/** A device of the first app's alice outlives what the second app does. */
+async function endsNoneOfFirst(act: (sessionId: string) => Promise<unknown>): Promise<void> {
+  const device = await world.device({ id: 'alice', token: first.alice.token });
+  const { sessions } = (await world.http.call('listSessions', { token: first.alice.token })).ok();
+  await act(sessions[0]?.sessionId ?? '');
+  expect((await world.http.call('listSessions', { token: first.alice.token })).ok().sessions).toEqual(sessions);
+  expect(device.socket.connected).toBe(true);
+  device.socket.disconnect();
+}
+
 /** What each route must hold to. A route without a case does not compile. */
 const cases: Record<RouteName, () => Promise<void>> = {
   async createConversation() {
@@ -241,6 +254,44 @@ const cases: Record<RouteName, () => Promise<void>> = {
     const { presence } = (await asSecond('getPresence', { query: { users: 'only-in-first' } })).ok();
     for (const { status, lastSeenAt } of presence) expect([status, lastSeenAt ?? null]).toEqual(['offline', null]);
     device.socket.disconnect();
+  },
+  async listSessions() {
+    const device = await world.device({ id: 'alice', token: first.alice.token });
+    expect((await asSecond('listSessions')).ok().sessions).toEqual([]);
+    expect((await world.http.call('listSessions', { token: first.alice.token })).ok().sessions).toHaveLength(1);
+    device.socket.disconnect();
+  },
+  endSessions: () => endsNoneOfFirst(() => asSecond('endSessions')),
+  endSession: () => endsNoneOfFirst((sessionId) => asSecond('endSession', { params: { sessionId } })),
+  async adminListSessions() {
+    const device = await world.device({ id: 'alice', token: first.alice.token });
+    const token = world.system.otherApp.serverKey;
+    expect((await world.http.call('adminListSessions', { token, params: { userId: 'alice' } })).ok().sessions).toEqual([]);
+    device.socket.disconnect();
+  },
+  adminEndSessions: () => endsNoneOfFirst(() => adminOfSecond('adminEndSessions', {})),
+  adminEndSession: () => endsNoneOfFirst((sessionId) => adminOfSecond('adminEndSession', { sessionId })),
+  async adminPresence() {
+    const device = await world.device({ id: 'alice', token: first.alice.token });
+    const token = world.system.otherApp.serverKey;
+    const { presence } = (await world.http.call('adminPresence', { token, body: { userIds: ['alice'] } })).ok();
+    expect(presence).toMatchObject([{ userId: 'alice', status: 'offline' }]);
+    device.socket.disconnect();
+  },
+  async revokeTokens() {
+    await endsNoneOfFirst(() => adminOfSecond('revokeTokens', {}, 'nobody-else'));
+    await world.peopleOf(world.system.app, ['nobody-else']);
+    (await world.http.call('getMe', { token: world.system.app.token('nobody-else') })).ok();
+  },
+  async banUser() {
+    (await adminOfSecond('banUser', {}, 'nobody-else')).ok();
+    (await world.http.call('getMe', { token: world.system.app.token('nobody-else') })).ok();
+    (await world.http.call('getMe', { token: world.system.otherApp.token('nobody-else') })).refused('user_banned');
+  },
+  async unbanUser() {
+    (await world.http.call('banUser', { token: world.system.app.serverKey, params: { userId: 'banned-in-first' } })).ok();
+    (await adminOfSecond('unbanUser', {}, 'banned-in-first')).ok();
+    (await world.http.call('getMe', { token: world.system.app.token('banned-in-first') })).refused('user_banned');
   },
   async updateApp() {
     const { serverKey } = world.system.otherApp;

@@ -7,6 +7,7 @@ import type {
   Logger,
   Metrics,
   ReadyCheck,
+  Restrictions,
   Router,
   SessionRegistry,
   Tracer,
@@ -41,8 +42,11 @@ import { MemberCache } from './services/publisher/member-cache.ts';
 import { Publisher } from './services/publisher/publisher.ts';
 import { ReadPositions } from './services/read-positions/read-positions.ts';
 import { Receipts } from './services/receipts/receipts.ts';
+import { Revocation } from './services/revocation/revocation.ts';
+import { UserSessions } from './services/sessions/user-sessions.ts';
 import { Sweeper } from './services/sweeper/sweeper.ts';
 import type { ConversationStore } from './store/conversation-store.ts';
+import type { RestrictionStore } from './store/restriction-store.ts';
 import type { ScheduledStore } from './store/scheduled-store.ts';
 import type { UserStore } from './store/user-store.ts';
 import { createUserSide } from './user-side.ts';
@@ -58,6 +62,7 @@ export interface ApiStores {
   readonly databases: readonly ConversationStore[];
   readonly users: UserStore;
   readonly scheduled: ScheduledStore;
+  readonly restrictions: RestrictionStore;
   readonly classify: (error: unknown) => CallFailure;
   /** Whether the primary answers. */
   readonly ping: () => Promise<boolean>;
@@ -77,6 +82,8 @@ export interface ApiDeps {
   readonly tracer?: Tracer;
   /** Where sessions are known. */
   readonly registry: SessionRegistry;
+  /** What this process knows of revocations and bans. */
+  readonly revocations: Pick<Restrictions, 'apply'>;
   /** Where gateways are known. */
   readonly gateways: GatewayDirectory;
   /** Work in the background; the API starts and ends it. */
@@ -106,6 +113,7 @@ export function createApi(deps: ApiDeps): Api {
     bus,
     registry,
     gateways,
+    revocations,
     jobs,
     directory,
     metrics,
@@ -113,12 +121,13 @@ export function createApi(deps: ApiDeps): Api {
     clock = systemClock,
     failpoints = noFailpoints,
   } = deps;
-  const { router, databases, users, scheduled, classify } = stores;
+  const { router, databases, users, scheduled, restrictions, classify } = stores;
 
   const members = new MemberCache({
     load: (conversationId) => router.route(conversationId).pool.memberList(conversationId),
     capacity: config.cachedMembers,
   });
+  const stopListening = bus.onInterruption(() => members.clear());
   const publisher = new Publisher({ bus, members, pace: config.pace, clock });
   const cleaner = new OutboxCleaner({
     remove: (rows) => removeByDatabase(router, rows),
@@ -170,7 +179,9 @@ export function createApi(deps: ApiDeps): Api {
     messageChanges: new MessageChanges({ appender, secrets, limits, clock }),
     messageVersions: new MessageVersions(router),
     readPositions,
-    users: new Users({ users, directory, limits, clock }),
+    users: new Users({ users, restrictions, directory, limits, clock }),
+    userSessions: new UserSessions({ registry, bus }),
+    revocation: new Revocation({ store: restrictions, revocations, bus, log }),
     dispatcher: new Dispatcher({ ...config, gateways, ttlSeconds: config.gatewaysTtlSeconds, clock, log }),
   };
   const sweepers = databases.map((store) => new Sweeper({ store, effects, members, clock, log, ...config.sweeper }));
@@ -194,6 +205,7 @@ export function createApi(deps: ApiDeps): Api {
       await jobs.start();
     },
     async [Symbol.asyncDispose]() {
+      stopListening();
       // Before the appends are waited for: a job that runs may send one.
       await jobs[Symbol.asyncDispose]();
       const swept = Promise.all(sweepers.map((sweeper) => sweeper[Symbol.asyncDispose]()));

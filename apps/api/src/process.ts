@@ -1,4 +1,4 @@
-import { createPool, ensureUser, loadDirectory } from '@nudge/db';
+import { createPool, databaseSource } from '@nudge/db';
 import { createLogger, startPlatform } from '@nudge/server-kit';
 import { createApi } from './api.ts';
 import type { ApiProcessConfig } from './config.ts';
@@ -20,8 +20,7 @@ export async function startApiProcess({ process: config, api: apiSettings, failp
     await startPlatform({
       config,
       log,
-      load: () => loadDirectory(primary),
-      ensure: (appId, userId) => ensureUser(primary, appId, userId),
+      ...databaseSource(primary, config.limits),
       localhost: false,
     }),
   );

@@ -1,5 +1,5 @@
 import { type ApiConfig, apiConfig, createApi, createApiStores, type FailpointName, killAt, noFailpoints, PgBossJobs } from '@nudge/api';
-import { createPool, ensureUser, loadDirectory } from '@nudge/db';
+import { createPool, databaseSource } from '@nudge/db';
 import { createGateway, createMembershipStore, type GatewayConfig } from '@nudge/gateway';
 import {
   type AppDirectory,
@@ -66,8 +66,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       config,
       log,
       clock,
-      load: () => loadDirectory(writes),
-      ensure: (appId, userId) => ensureUser(writes, appId, userId),
+      ...databaseSource(writes, config.limits),
       localhost: true,
       ...(options.bus === undefined ? {} : { bus: options.bus }),
     }),

@@ -1,4 +1,4 @@
-import { createPool, ensureUser, loadDirectory } from '@nudge/db';
+import { createPool, databaseSource } from '@nudge/db';
 import { createLogger, startPlatform } from '@nudge/server-kit';
 import type { SyncProcessConfig } from './config.ts';
 import { createSyncStores } from './store/create-stores.ts';
@@ -23,8 +23,7 @@ export async function startSyncProcess({ process: config, sync: syncSettings }: 
     await startPlatform({
       config,
       log,
-      load: () => loadDirectory(primary),
-      ensure: (appId, userId) => ensureUser(primary, appId, userId),
+      ...databaseSource(primary, config.limits),
       localhost: false,
     }),
   );

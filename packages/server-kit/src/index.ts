@@ -15,12 +15,14 @@ export {
 } from './auth/app-key.ts';
 export type { Identity, ServerIdentity } from './auth/identity.ts';
 export { mintToken } from './auth/mint-token.ts';
+export { type LoadRestrictions, type Restriction, Restrictions, type RestrictionsOptions } from './auth/restrictions.ts';
 export {
   createServerKeyVerifier,
   hashServerSecret,
   newServerKey,
   type ServerKeyVerifier,
 } from './auth/server-key.ts';
+export { type PolicySession, type SessionVerdict, sessionsToEnd } from './auth/session-policy.ts';
 export {
   createTokenVerifier,
   type TokenVerifier,
@@ -76,7 +78,6 @@ export {
 export { createMetrics, type MetricConfig, type Metrics } from './metrics.ts';
 export type { OpsAddress } from './ops/ops-server.ts';
 export type { ReadyCheck, ReadyReport } from './ops/readiness.ts';
-export { noTracer, type Tracer } from './tracing/tracer.ts';
 export { type Platform, type PlatformOptions, type ProcessHost, startPlatform } from './platform.ts';
 export {
   type Bus,
@@ -118,3 +119,4 @@ export {
   SupervisedProcess,
   type SupervisedProcessOptions,
 } from './supervision/supervised-process.ts';
+export { noTracer, type Tracer } from './tracing/tracer.ts';

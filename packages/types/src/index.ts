@@ -9,6 +9,7 @@ export * from './limits.ts';
 export * from './log-key.ts';
 export * from './permissions.ts';
 export * from './routes/index.ts';
+export * from './sessions.ts';
 export * from './socket.ts';
 export * from './sync.ts';
 export * from './token.ts';

@@ -64,6 +64,8 @@ export const defaultLimits = {
   eventPayloadBytes: 1_024,
   /** Users named in one query for profiles or presence. */
   usersPerQuery: 100,
+  /** Users named in one status query under `/v1/admin`. */
+  usersPerStatusQuery: 1_000,
   /** Users in one bulk upsert. */
   usersPerUpsert: 1_000,
   /** Conversations one user is a member of. */

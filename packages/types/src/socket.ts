@@ -12,12 +12,17 @@ export const SOCKET_PATH = '/socket.io';
 /** How long a `typing` holds without being repeated, ms. */
 export const TYPING_TTL_MS = 6_000;
 
+/** Kind of device, the integrator's own word. */
+export const platformSchema = z.string().regex(/^[a-z0-9_-]{1,16}$/, 'a platform: 1-16 of a-z 0-9 _ -');
+
 /** `auth` of the handshake. `sessionId` asks to resume; it is bound to (app, user, device) and to the gateway that gave it. */
 export const handshakeAuthSchema = z.strictObject({
   token: z.string().min(1).max(4_096),
   deviceId: deviceIdSchema,
   sessionId: z.uuid().nullish(),
   client: storableText(0, 64).nullish(),
+  /** What an app's rule of one session per platform goes by: `web`, `ios`, whatever the integrator calls it. */
+  platform: platformSchema.nullish(),
 });
 export type HandshakeAuth = z.infer<typeof handshakeAuthSchema>;
 

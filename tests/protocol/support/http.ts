@@ -60,6 +60,7 @@ const commonErrors: readonly ErrorCode[] = [
   'token_invalid',
   'token_expired',
   'token_revoked',
+  'user_banned',
   'rate_limited',
   'overloaded',
   'database_unavailable',

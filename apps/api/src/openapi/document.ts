@@ -17,6 +17,8 @@ export type OpenApiDocument = ReturnType<typeof createDocument>;
 /** What every route may answer beside its own errors. */
 const commonErrors: readonly ErrorCode[] = ['invalid_request', 'rate_limited', 'overloaded', 'database_unavailable', 'internal'];
 const tokenErrors: readonly ErrorCode[] = ['token_missing', 'token_invalid', 'token_expired', 'token_revoked'];
+/** A user may be shut out of the app. */
+const userErrors: readonly ErrorCode[] = ['user_banned'];
 const bodyErrors: readonly ErrorCode[] = ['too_large', 'unsupported_media_type'];
 
 const tags = [
@@ -101,6 +103,7 @@ function responses(route: Route): ZodOpenApiResponsesObject {
   const codes = new Set<ErrorCode>([
     ...commonErrors,
     ...(route.auth === 'none' ? [] : tokenErrors),
+    ...(route.auth === 'user' ? userErrors : []),
     ...(route.body === undefined ? [] : bodyErrors),
     ...route.errors,
   ]);

@@ -42,6 +42,16 @@ import { removeReaction } from './messages/remove-reaction.ts';
 import { sendMessage } from './messages/send-message.ts';
 import { unpinMessage } from './messages/unpin-message.ts';
 import type { ApiServices } from './services.ts';
+import { adminEndSession } from './sessions/admin-end-session.ts';
+import { adminEndSessions } from './sessions/admin-end-sessions.ts';
+import { adminListSessions } from './sessions/admin-list-sessions.ts';
+import { adminPresence } from './sessions/admin-presence.ts';
+import { banUser } from './sessions/ban-user.ts';
+import { endSession } from './sessions/end-session.ts';
+import { endSessions } from './sessions/end-sessions.ts';
+import { listSessions } from './sessions/list-sessions.ts';
+import { revokeTokens } from './sessions/revoke-tokens.ts';
+import { unbanUser } from './sessions/unban-user.ts';
 import { createNotice } from './users/create-notice.ts';
 import { getPresence } from './users/get-presence.ts';
 import { getUsers } from './users/get-users.ts';
@@ -95,6 +105,16 @@ const cold: readonly RouteOf[] = [
   getPresence,
   createNotice,
   updateApp,
+  adminEndSession,
+  adminEndSessions,
+  adminListSessions,
+  adminPresence,
+  banUser,
+  endSession,
+  endSessions,
+  listSessions,
+  revokeTokens,
+  unbanUser,
 ];
 
 /** Routes of the API on the listener that skips Express. */

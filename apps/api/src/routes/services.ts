@@ -13,7 +13,9 @@ import type { Messages } from '../services/messages/messages.ts';
 import type { Notices } from '../services/notices/notices.ts';
 import type { ConversationPreferences } from '../services/preferences/preferences.ts';
 import type { ReadPositions } from '../services/read-positions/read-positions.ts';
+import type { Revocation } from '../services/revocation/revocation.ts';
 import type { ScheduledMessages } from '../services/scheduled/scheduled-messages.ts';
+import type { UserSessions } from '../services/sessions/user-sessions.ts';
 
 /** What the routes of the API call. */
 export interface ApiServices {
@@ -33,4 +35,6 @@ export interface ApiServices {
   readonly preferences: ConversationPreferences;
   readonly appSettings: AppsSettings;
   readonly dispatcher: Dispatcher;
+  readonly userSessions: UserSessions;
+  readonly revocation: Revocation;
 }

@@ -14,10 +14,11 @@ import {
   upsertUsers,
   usersByIds,
 } from '@nudge/db';
-import type { PresenceVisibility } from '@nudge/types';
+import type { PresenceVisibility, SessionPolicy } from '@nudge/types';
 import { contentSecret } from './content-secret.ts';
 import { countableTypes } from './countable-types.ts';
 import { feedState } from './feed-state.ts';
+import { sessionPolicy } from './session-policy.ts';
 import type { BlockChange, FeedWrite, OwnProfileRow, ProfileChange, ProfileRow, UserStore, UserUpsert } from './user-store.ts';
 
 /** The user and app side on one PostgreSQL. */
@@ -63,6 +64,15 @@ export class PostgresUserStore implements UserStore {
 
   async setCountableTypes(appId: string, types: readonly string[]): Promise<void> {
     await updateAppSettings(this.#pool, appId, { countableTypes: types });
+  }
+
+  sessionPolicy(appId: string): Promise<SessionPolicy | null> {
+    return sessionPolicy(this.#pool, appId);
+  }
+
+  async setSessionPolicy(appId: string, policy: SessionPolicy): Promise<void> {
+    const said = Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== null && value !== undefined));
+    await updateAppSettings(this.#pool, appId, { sessionPolicy: Object.keys(said).length === 0 ? null : said });
   }
 
   ownProfile(appId: string, userId: string): Promise<OwnProfileRow | null> {

@@ -1,4 +1,4 @@
-import type { PresenceVisibility } from '@nudge/types';
+import type { PresenceVisibility, SessionPolicy } from '@nudge/types';
 
 /** A change of one subject in one user's feed. */
 export interface FeedWrite {
@@ -75,6 +75,10 @@ export interface UserStore {
   /** Custom types of the app that count as unread. */
   countableTypes(appId: string): Promise<readonly string[]>;
   setCountableTypes(appId: string, types: readonly string[]): Promise<void>;
+  /** Null where the app has none. */
+  sessionPolicy(appId: string): Promise<SessionPolicy | null>;
+  /** An empty one takes the former away. */
+  setSessionPolicy(appId: string, policy: SessionPolicy): Promise<void>;
   /** `null` when there is no such user. */
   ownProfile(appId: string, userId: string): Promise<OwnProfileRow | null>;
   changeProfile(appId: string, userId: string, change: ProfileChange): Promise<OwnProfileRow | null>;

@@ -1,3 +1,4 @@
+import type { SessionPolicy } from '@nudge/types';
 import { type Clock, systemClock } from '../clock.ts';
 import { NudgeError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -5,7 +6,7 @@ import { type AppKey, isLive } from './app-key.ts';
 
 /** Apps and their keys as the database has them. */
 export interface DirectoryContent {
-  readonly apps: readonly { readonly id: string; readonly epoch: number }[];
+  readonly apps: readonly { readonly id: string; readonly epoch: number; readonly sessionPolicy?: SessionPolicy | undefined }[];
   readonly keys: readonly AppKey[];
 }
 
@@ -24,7 +25,7 @@ export interface AppDirectoryOptions {
  */
 export class AppDirectory implements AsyncDisposable {
   readonly #options: Required<AppDirectoryOptions>;
-  #epochs = new Map<string, number>();
+  #apps = new Map<string, DirectoryContent['apps'][number]>();
   #keys = new Map<string, AppKey>();
   #fingerprint = '';
   #version = 0;
@@ -59,13 +60,18 @@ export class AppDirectory implements AsyncDisposable {
 
   /** Generation of the app's database. An app that is not known here is a fault of ours: its tokens are refused before. */
   epochOf(appId: string): number {
-    const epoch = this.#epochs.get(appId);
-    if (epoch === undefined) throw new NudgeError('internal', { detail: 'an app without an epoch' });
-    return epoch;
+    const app = this.#apps.get(appId);
+    if (app === undefined) throw new NudgeError('internal', { detail: 'an app without an epoch' });
+    return app.epoch;
   }
 
   hasApp(appId: string): boolean {
-    return this.#epochs.has(appId);
+    return this.#apps.has(appId);
+  }
+
+  /** How many sessions a user of the app may have; undefined where the app says nothing. */
+  sessionPolicyOf(appId: string): SessionPolicy | undefined {
+    return this.#apps.get(appId)?.sessionPolicy;
   }
 
   /** The key `kid` of `appId`, unless it is retired. */
@@ -112,7 +118,7 @@ export class AppDirectory implements AsyncDisposable {
     const askedAt = this.#options.clock.now();
     const { apps, keys } = await this.#options.load();
     this.#loadedAt = askedAt;
-    this.#epochs = new Map(apps.map((app) => [app.id, app.epoch]));
+    this.#apps = new Map(apps.map((app) => [app.id, app]));
     const fingerprint = JSON.stringify(keys);
     if (fingerprint === this.#fingerprint) return;
     this.#fingerprint = fingerprint;

@@ -9,14 +9,16 @@ export function mintToken(options: {
   readonly userId: string;
   readonly ttlSeconds: number;
   readonly clock?: Clock;
+  /** The user's tokens issued before are refused (ms): this one counts as issued then at the earliest, up to a second ahead of the clock. */
+  readonly validAfter?: number | null;
 }): {
   token: string;
   expiresAt: number;
 } {
-  const { key, userId, ttlSeconds, clock = systemClock } = options;
+  const { key, userId, ttlSeconds, clock = systemClock, validAfter } = options;
   const secret = key.kind === 'hs256' ? keyObject(key) : undefined;
   if (secret === undefined) throw new Error(`Key ${key.kid} cannot sign tokens: an hs256 key with a secret of at least 32 bytes is needed`);
-  const iat = Math.floor(clock.now() / 1000);
+  const iat = Math.max(Math.floor(clock.now() / 1000), Math.ceil((validAfter ?? 0) / 1000));
   const exp = iat + ttlSeconds;
   const token = jwt.sign({ sub: userId, iss: key.appId, aud: TOKEN_AUDIENCE, iat, exp }, secret, { algorithm: 'HS256', keyid: key.kid });
   return { token, expiresAt: exp * 1000 };

@@ -3,6 +3,7 @@ import jwt from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
 import { type Clock, systemClock } from '../clock.ts';
 import { NudgeError } from '../errors.ts';
+import { noRevocations, type Revocations } from '../ports/revocations.ts';
 import type { AppDirectory } from './app-directory.ts';
 import { type AppKey, algorithmOf, isLive, keyObject } from './app-key.ts';
 import type { Identity } from './identity.ts';
@@ -17,12 +18,15 @@ const issuedAheadSeconds = 60;
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'x5t', 'x5t#S256', 'crit', 'b64'] as const;
 
 export interface TokenVerifier {
-  /** Who the token stands for; throws a {@link NudgeError} `token_missing`, `token_invalid` or `token_expired`. */
+  /** Who the token stands for; throws a {@link NudgeError} `token_missing`, `token_invalid`, `token_expired`, `token_revoked`, or
+   * `database_unavailable` while what was revoked is not known. */
   verify(token: string): Identity;
 }
 
 export interface TokenVerifierOptions {
   readonly directory: Pick<AppDirectory, 'findKey' | 'version'>;
+  /** Tokens taken back; none where absent. While it is not fresh no token is vouched for. */
+  readonly revocations?: Pick<Revocations, 'isRevoked' | 'isFresh'>;
   readonly clock?: Clock;
   readonly limits: Pick<Limits, 'tokenLifetimeSeconds'>;
   /** Verified tokens remembered. */
@@ -34,7 +38,7 @@ export interface TokenVerifierOptions {
  * verifying it again costs a map lookup; refused ones are not, so garbage takes no memory.
  */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const { directory, clock = systemClock, limits } = options;
+  const { directory, clock = systemClock, limits, revocations = noRevocations } = options;
   const verified = new LRUCache<string, { identity: Identity; key: AppKey }>({
     max: options.cached ?? 20_000,
   });
@@ -46,21 +50,29 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
         verified.clear();
         version = directory.version;
       }
+      if (!revocations.isFresh())
+        throw new NudgeError('database_unavailable', { detail: 'what was revoked could not be read', retryAfterMs: 2_000 });
       const now = clock.now();
       const known = verified.get(token);
       if (known !== undefined) {
         if (known.identity.expiresAt <= now) throw new NudgeError('token_expired');
-        if (isLive(known.key, now)) return known.identity;
+        if (isLive(known.key, now)) return notRevoked(known.identity, revocations);
         verified.delete(token);
       }
       if (token.length === 0) throw new NudgeError('token_missing');
       if (token.length > maxTokenLength) throw invalid('longer than a token may be');
       const key = chooseKey(token, directory);
       const identity = judge(checkSignature(token, key, now), key, now, limits.tokenLifetimeSeconds);
+      notRevoked(identity, revocations);
       verified.set(token, { identity, key });
       return identity;
     },
   };
+}
+
+function notRevoked(identity: Identity, revocations: Pick<Revocations, 'isRevoked'>): Identity {
+  if (revocations.isRevoked(identity.appId, identity.userId, identity.issuedAt)) throw new NudgeError('token_revoked');
+  return identity;
 }
 
 /** The key the header names, if the header is one that this key's tokens may have. */

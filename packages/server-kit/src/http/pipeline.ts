@@ -32,6 +32,8 @@ export interface PipelineOptions {
   readonly clock?: Clock;
   /** Asked for every request of a user after its token: ensures the user's row, refuses by throwing. */
   readonly admit?: Admission;
+  /** Why nothing can be served now, for the caller; undefined while it can. */
+  readonly refusal?: () => string | undefined;
   readonly tracer?: Tracer;
   /** Where a request comes from; the other end of its connection by default. */
   readonly clientAddress?: (req: IncomingMessage) => string;
@@ -166,6 +168,8 @@ class RequestPipeline {
   #authenticate(mounted: Mounted, exchange: Exchange): string {
     if (!this.#options.directory.isFresh())
       throw new NudgeError('database_unavailable', { detail: 'the keys of the apps could not be read' });
+    const refusal = this.#options.refusal?.();
+    if (refusal !== undefined) throw new NudgeError('database_unavailable', { detail: refusal });
     const { route, rateKeys } = mounted;
     if (route.auth === 'none') return `${route.rate}/ip/${this.#options.clientAddress(exchange.req)}`;
     const credential = bearer(exchange.req.headers.authorization);

@@ -4,6 +4,7 @@ import { customTypeSchema } from '../entry.ts';
 import { timestampSchema, userIdSchema } from '../ids.ts';
 import { storableObject, storableText } from '../json.ts';
 import type { Limits } from '../limits.ts';
+import { sessionPolicySchema } from '../sessions.ts';
 import { conversationPatch, newConversation } from './conversations.ts';
 import { messageEdit, newMessage, sendAnswer } from './messages.ts';
 import { avatarUrl, changeAnswer, conversationParams, entryParams, memberParams, userParams } from './params.ts';
@@ -70,9 +71,13 @@ export const adminRoutes = (limits: Limits) =>
       path: '/v1/admin/app',
       summary: 'Settings of the app; what is absent stays',
       ...admin,
-      /** Custom types that count as unread; decided when an entry is appended. */
-      body: z.strictObject({ countableTypes: z.array(customTypeSchema).max(100).nullish() }),
-      answers: { 200: z.strictObject({ settings: z.strictObject({ countableTypes: z.array(customTypeSchema) }) }) },
+      /** `countableTypes`: custom types that count as unread, decided when an entry is appended. `sessionPolicy` replaces the former; `{}` is none. */
+      body: z.strictObject({ countableTypes: z.array(customTypeSchema).max(100).nullish(), sessionPolicy: sessionPolicySchema.nullish() }),
+      answers: {
+        200: z.strictObject({
+          settings: z.strictObject({ countableTypes: z.array(customTypeSchema), sessionPolicy: sessionPolicySchema.nullish() }),
+        }),
+      },
       errors: [],
     },
     createNotice: {

@@ -5,6 +5,7 @@ import { gatewayRoutes } from './gateways.ts';
 import { meRoutes } from './me.ts';
 import { memberRoutes } from './members.ts';
 import { messageRoutes } from './messages.ts';
+import { sessionRoutes } from './sessions.ts';
 import { syncRoutes } from './sync.ts';
 
 /** Every HTTP route of the product, by operation id, under the bounds in force. */
@@ -15,6 +16,7 @@ export const createRoutes = (limits: Limits) => ({
   ...meRoutes(limits),
   ...gatewayRoutes(),
   ...adminRoutes(limits),
+  ...sessionRoutes(limits),
   ...syncRoutes(limits),
 });
 
@@ -31,4 +33,5 @@ export { meRoutes } from './me.ts';
 export { memberRoutes } from './members.ts';
 export { messageRoutes } from './messages.ts';
 export type { Route, RouteAnswer, RouteAuth, RouteInput } from './route.ts';
+export { sessionRoutes } from './sessions.ts';
 export { syncRoutes } from './sync.ts';

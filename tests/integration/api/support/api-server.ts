@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Api, type ApiConfig, type ApiStores, apiConfig, createApi, createApiStores, type Failpoints, PgBossJobs } from '@nudge/api';
-import { createPool, ensureUser, loadDirectory } from '@nudge/db';
+import { createPool, ensureUser, loadDirectory, restrictions } from '@nudge/db';
 import {
   AppDirectory,
   type AppKey,
@@ -20,6 +20,7 @@ import {
   MemorySessionRegistry,
   mintToken,
   newServerKey,
+  Restrictions,
   type SessionRegistry,
   systemClock,
 } from '@nudge/server-kit';
@@ -109,6 +110,9 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
   const metrics = createMetrics();
   const directory = new AppDirectory({ load: () => loadDirectory(pool), log });
   await directory.start();
+  const lifetime = limits.tokenLifetimeSeconds;
+  const revocations = new Restrictions({ load: (since) => restrictions(pool, since, lifetime), tokenLifetimeMs: lifetime * 1_000, log });
+  await revocations.start();
   const plain = createApiStores(pool);
   const stores = options.stores?.(plain) ?? plain;
   const config = apiConfig('http://chat.example', options.config);
@@ -121,6 +125,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     stores,
     bus,
     registry,
+    revocations,
     gateways,
     jobs: new PgBossJobs({ connectionString, clock: systemClock, log, pollMs: config.jobs.pollMs }),
     directory,
@@ -129,14 +134,17 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     ...(options.failpoints === undefined ? {} : { failpoints: options.failpoints }),
   });
   const pipeline = createPipeline({
-    tokens: createTokenVerifier({ directory, limits }),
+    tokens: createTokenVerifier({ directory, revocations, limits }),
     serverKeys: createServerKeyVerifier({ directory }),
     limiter: new MemoryRateLimiter(),
     limits,
     metrics,
     log,
     directory,
-    admit: createAdmission({ ensure: (appId, userId) => ensureUser(pool, appId, userId) }),
+    admit: createAdmission({
+      ensure: (appId, userId) => ensureUser(pool, appId, userId),
+      judge: (identity) => revocations.judge(identity),
+    }),
   });
   const host = createHttpHost({
     pipeline,
@@ -165,6 +173,7 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
       await host[Symbol.asyncDispose]();
       await api[Symbol.asyncDispose]();
       await directory[Symbol.asyncDispose]();
+      await revocations[Symbol.asyncDispose]();
       await bus[Symbol.asyncDispose]();
       await registry[Symbol.asyncDispose]();
       await pool.end();

@@ -39,7 +39,7 @@ const GROUP_OF: Readonly<Record<string, 'conversation' | 'user' | 'app'>> = {
 };
 
 /** Small tables that every node would hold whole. */
-const REFERENCE = new Set(['app', 'app_key']);
+const REFERENCE = new Set(['app', 'app_key', 'database_identity']);
 const NOT_OURS = new Set(['_prisma_migrations']);
 
 /** Functions that other sessions call, with the type of their first argument: what routes the call. */

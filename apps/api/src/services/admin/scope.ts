@@ -1,7 +1,15 @@
 import { NudgeError, type ServerIdentity } from '@nudge/server-kit';
 
 /** What a server key may be allowed to do. `*` allows all of it. */
-export const serverScopes = ['users:write', 'tokens:mint', 'conversations:write', 'app:write', 'messages:write', 'messages:read'] as const;
+export const serverScopes = [
+  'users:read',
+  'users:write',
+  'tokens:mint',
+  'conversations:write',
+  'app:write',
+  'messages:write',
+  'messages:read',
+] as const;
 export type ServerScope = (typeof serverScopes)[number];
 
 /** Throws `forbidden` when the key lacks the scope. */

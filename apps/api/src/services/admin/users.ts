@@ -1,5 +1,6 @@
 import { type AppDirectory, type Clock, mintToken, NudgeError } from '@nudge/server-kit';
 import type { JsonObject, Limits } from '@nudge/types';
+import type { RestrictionStore } from '../../store/restriction-store.ts';
 import type { UserStore } from '../../store/user-store.ts';
 import { metadataText } from '../conversations/draft.ts';
 
@@ -12,7 +13,8 @@ export interface UserDescription {
 }
 
 export interface UsersOptions {
-  readonly users: UserStore;
+  readonly users: Pick<UserStore, 'upsertUsers'>;
+  readonly restrictions: Pick<RestrictionStore, 'tokenCutOff'>;
   readonly directory: Pick<AppDirectory, 'signingKey'>;
   readonly limits: Pick<Limits, 'metadataBytes' | 'tokenLifetimeSeconds'>;
   readonly clock: Clock;
@@ -49,9 +51,9 @@ export class Users {
 
   /** A token for a user that exists; throws `not_found` for one that does not. `expiresAt` in ms since 1970. */
   async mint(appId: string, userId: string, ttlSeconds: number | undefined): Promise<{ token: string; expiresAt: number }> {
-    const { users, directory, limits, clock } = this.#options;
-    const unknown = await users.unknownUsers(appId, [userId]);
-    if (unknown.length > 0) throw new NudgeError('not_found', { detail: 'There is no such user: create it first' });
+    const { restrictions, directory, limits, clock } = this.#options;
+    const validAfter = await restrictions.tokenCutOff(appId, userId);
+    if (validAfter === undefined) throw new NudgeError('not_found', { detail: 'There is no such user: create it first' });
     const key = directory.signingKey(appId);
     if (key === undefined) {
       throw new NudgeError('forbidden', {
@@ -59,6 +61,6 @@ export class Users {
       });
     }
     const ttl = Math.min(ttlSeconds ?? DEFAULT_TTL_SECONDS, limits.tokenLifetimeSeconds);
-    return mintToken({ key, userId, ttlSeconds: ttl, clock });
+    return mintToken({ key, userId, ttlSeconds: ttl, clock, validAfter });
   }
 }

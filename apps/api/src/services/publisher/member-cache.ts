@@ -46,6 +46,12 @@ export class MemberCache {
     this.#lists = new LRUCache({ maxSize: options.capacity, sizeCalculation: (list) => list.topics.size + 1 });
   }
 
+  /** Forgets all copies: the database is another than before. */
+  clear(): void {
+    this.#lists.clear();
+    this.#flights.clear();
+  }
+
   /** The recipients when a copy of at least `version` is at hand. */
   peek(conversationId: string, version: number): Recipients | undefined {
     const list = this.#lists.get(conversationId);

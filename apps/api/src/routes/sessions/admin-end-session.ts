@@ -1,0 +1,11 @@
+import { type BoundRoute, bind } from '@nudge/server-kit';
+import type { Routes } from '@nudge/types';
+import { requireScope } from '../../services/admin/scope.ts';
+import type { ApiServices } from '../services.ts';
+
+export function adminEndSession(routes: Routes, { userSessions }: ApiServices): BoundRoute {
+  return bind('adminEndSession', routes.adminEndSession, async ({ params }, { server }) => {
+    requireScope(server, 'users:write');
+    return { status: 200, body: { ended: await userSessions.end(server.appId, params.userId, params.sessionId) } };
+  });
+}

@@ -1,0 +1,24 @@
+import { banFromApp, type Pool, revokeTokens, tokenCutOff, unbanFromApp } from '@nudge/db';
+import type { Restriction } from '@nudge/server-kit';
+
+/** What stands against users of an app. Times in ms since 1970. */
+export interface RestrictionStore {
+  /** Refuses every token issued until now. */
+  revokeTokens(appId: string, userId: string): Promise<Restriction>;
+  /** `until` null is for ever. */
+  ban(appId: string, userId: string, until: Date | null): Promise<Restriction>;
+  /** Null when there was no ban. */
+  unban(appId: string, userId: string): Promise<Restriction | null>;
+  /** Tokens issued before are refused; null when none are, undefined when there is no such user. */
+  tokenCutOff(appId: string, userId: string): Promise<number | null | undefined>;
+}
+
+/** On one PostgreSQL. */
+export function createRestrictionStore(pool: Pool): RestrictionStore {
+  return {
+    revokeTokens: (appId, userId) => revokeTokens(pool, appId, userId),
+    ban: (appId, userId, until) => banFromApp(pool, appId, userId, until),
+    unban: (appId, userId) => unbanFromApp(pool, appId, userId),
+    tokenCutOff: (appId, userId) => tokenCutOff(pool, appId, userId),
+  };
+}

@@ -1,0 +1,33 @@
+import type { SessionPolicy } from '@nudge/types';
+import type { SessionRecord } from '../ports/session-registry.ts';
+
+/** What of a session the rule looks at. */
+export type PolicySession = Pick<SessionRecord, 'sessionId' | 'deviceId' | 'connectedAt'> & { readonly platform?: string | undefined };
+
+/** Whether a newcomer may come in, and which sessions end for it. */
+export type SessionVerdict<S extends PolicySession> =
+  | { readonly admitted: true; readonly end: readonly S[] }
+  | { readonly admitted: false };
+
+/**
+ * Applies an app's rule to a session that is about to begin. `sessions` are those the user has, in any order, on all gateways. What the same
+ * device left behind is replaced in any case and counts for nothing, nor does the newcomer itself (one that resumes). Otherwise, by `whenFull`,
+ * the oldest sessions that stand in the way end, or the newcomer is refused. `hardLimit` is the server's own bound, which only refuses.
+ */
+export function sessionsToEnd<S extends PolicySession>(
+  policy: SessionPolicy | undefined,
+  sessions: readonly S[],
+  newcomer: Pick<PolicySession, 'sessionId' | 'deviceId' | 'platform'>,
+  hardLimit = Number.POSITIVE_INFINITY,
+): SessionVerdict<S> {
+  const { maxSessions, onePerPlatform, whenFull } = policy ?? {};
+  const others = sessions
+    .filter(({ sessionId, deviceId }) => sessionId !== newcomer.sessionId && deviceId !== newcomer.deviceId)
+    .sort((a, b) => a.connectedAt - b.connectedAt || (a.sessionId < b.sessionId ? -1 : 1));
+  const rivals = onePerPlatform ? others.filter(({ platform }) => (platform ?? '') === (newcomer.platform ?? '')) : [];
+  const rest = others.filter((session) => !rivals.includes(session));
+  const surplus = maxSessions == null ? 0 : Math.max(0, rest.length + 1 - maxSessions);
+  const end = [...rivals, ...rest.slice(0, surplus)];
+  if (end.length > 0 && whenFull === 'refuse') return { admitted: false };
+  return others.length - end.length + 1 > hardLimit ? { admitted: false } : { admitted: true, end };
+}
