@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { hostname, platform } from 'node:os';
 import { type Config, ConfigError, type Environment, readConfig } from '@nudge/server-kit';
 import { defaultHeartbeats, type Heartbeats } from '@nudge/types';
 import { defaultGap, type GapOptions } from './services/gap.ts';
@@ -67,6 +67,8 @@ export interface GatewayProcessConfig {
   readonly gateway: Partial<GatewayConfig>;
   /** Where it stands, for the dispatcher. */
   readonly zone: string;
+  /** The public port is shared with the other workers of this machine. */
+  readonly sharedPort: boolean;
   /** How long the process may take to stop, ms. */
   readonly stopMs: number;
 }
@@ -92,8 +94,64 @@ export function readGatewayConfig(env: Environment = process.env): GatewayProces
     databaseUrl: config.databaseUrl,
     gateway: { heartbeats: config.heartbeats, ...drain },
     zone: env.GATEWAY_ZONE?.trim() || 'default',
+    sharedPort: env.GATEWAY_WORKER_PORTS === 'shared' && env.GATEWAY_WORKER !== undefined,
     stopMs: Math.max(drain.drainSpreadMs, drain.drainDeadlineMs) + afterDrainMs,
   };
+}
+
+/** Gateways that one launcher runs as processes of their own. */
+export interface WorkersConfig extends Pick<Config, 'logLevel' | 'logFormat'> {
+  readonly workers: readonly { readonly name: string; readonly env: Environment }[];
+  /** How long a worker may take to stop, ms. */
+  readonly stopMs: number;
+}
+
+/**
+ * Reads `GATEWAY_WORKERS`; undefined when this process is to be the gateway itself. `GATEWAY_WORKER_PORTS` says where workers listen: `range` (the
+ * default) on `PORT` and those after it, so that each has an address that the dispatcher can name, or `shared`, all on `PORT`, where the
+ * system spreads connections (Linux; elsewhere a range). Each has the operations port `OPS_PORT` and those after it.
+ */
+export function readWorkersConfig(env: Environment = process.env): WorkersConfig | undefined {
+  const count = positive(env, 'GATEWAY_WORKERS', 1);
+  if (count === 1 || env.GATEWAY_WORKER !== undefined) return undefined;
+  if (count > 64) throw new ConfigError('GATEWAY_WORKERS', 'takes a whole number from 1 to 64');
+  const { process: config, stopMs } = readGatewayConfig(env);
+  const { port, publicUrl, ops, logLevel, logFormat } = config;
+  const wanted = env.GATEWAY_WORKER_PORTS?.trim() || 'range';
+  if (wanted !== 'range' && wanted !== 'shared') throw new ConfigError('GATEWAY_WORKER_PORTS', 'takes range or shared');
+  const shared = wanted === 'shared' && platform() === 'linux';
+  if (port === 0 || port + count > 65_536) throw new ConfigError('PORT', `takes a port that has ${count - 1} after it, for the workers`);
+  if (ops.port === 0 || ops.port + count > 65_536) {
+    throw new ConfigError('OPS_PORT', `is required with GATEWAY_WORKERS: a port that has ${count - 1} after it`);
+  }
+  return {
+    logLevel,
+    logFormat,
+    // A worker ends itself within its own time; this is for one that hangs.
+    stopMs: stopMs + 1_000,
+    workers: Array.from({ length: count }, (_, at) => ({
+      name: `worker-${at + 1}`,
+      env: {
+        ...env,
+        GATEWAY_WORKER: String(at + 1),
+        GATEWAY_WORKER_PORTS: shared ? 'shared' : 'range',
+        PORT: String(shared ? port : port + at),
+        PUBLIC_URL: publicUrl === undefined || shared ? publicUrl : addressOf(publicUrl, at),
+        OPS_PORT: String(ops.port + at),
+      },
+    })),
+  };
+}
+
+/** `{worker}` in the address is the worker's number; else its port goes up with the workers. */
+function addressOf(publicUrl: string, at: number): string {
+  if (/%7Bworker%7D|\{worker\}/i.test(publicUrl)) return publicUrl.replaceAll(/%7Bworker%7D|\{worker\}/gi, String(at + 1));
+  const url = new URL(publicUrl);
+  if (url.port === '') {
+    throw new ConfigError('PUBLIC_URL', 'needs {worker} in it or a port, when workers listen on a range: each has its own address');
+  }
+  url.port = String(Number(url.port) + at);
+  return url.href.replace(/\/+$/, '');
 }
 
 function positive(env: Environment, variable: string, fallback: number): number {

@@ -1,6 +1,12 @@
 import { runMain } from '@nudge/server-kit';
-import { readGatewayConfig } from './config.ts';
+import { readGatewayConfig, readWorkersConfig } from './config.ts';
 import { startGatewayProcess } from './process.ts';
+import { startWorkers } from './workers.ts';
 
-const config = readGatewayConfig();
-await runMain(() => startGatewayProcess(config), { deadlineMs: config.stopMs });
+const workers = readWorkersConfig();
+if (workers === undefined) {
+  const config = readGatewayConfig();
+  await runMain(() => startGatewayProcess(config), { deadlineMs: config.stopMs });
+} else {
+  await runMain(() => startWorkers(workers), { deadlineMs: workers.stopMs + 2_000 });
+}

@@ -6,7 +6,7 @@ import { createMembershipStore } from './store/membership-store.ts';
 
 /** A gateway as a process of its own. Without `REDIS_URL` its bus ends at the process: it hears no API and serves tests. */
 export async function startGatewayProcess(options: GatewayProcessConfig): Promise<AsyncDisposable> {
-  const { process: config, databaseUrl, gateway: settings, zone } = options;
+  const { process: config, databaseUrl, gateway: settings, zone, sharedPort } = options;
   await using opened = new AsyncDisposableStack();
   const log = createLogger({ name: 'nudge-gateway', level: config.logLevel, pretty: config.logFormat === 'pretty' });
   const onError = (error: Error): void => log.warn({ err: error }, 'a database connection failed');
@@ -28,7 +28,7 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
     onDraining: () => registration?.announce(),
     pickTarget: (user) => registration?.pickTarget(user),
   });
-  const host = opened.use(platform.host({ hot: [], routes: [], ready: [gateway.ready] }));
+  const host = opened.use(platform.host({ hot: [], routes: [], ready: [gateway.ready], reusePort: sharedPort }));
   // Last in, first out: sockets are told to move before the server under them stops, and the directory says until then that it drains.
   opened.defer(() => registration?.[Symbol.asyncDispose]());
   opened.use(gateway);

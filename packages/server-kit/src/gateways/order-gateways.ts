@@ -26,7 +26,7 @@ const steps = 10;
 export function orderGateways<C extends Candidate>({ appId, userId }: UserOf, gateways: readonly C[], most: number): C[] {
   const user = `${appId}/${userId}`;
   const taking = gateways.filter(({ draining }) => !draining);
-  const scored = (taking.length > 0 ? taking : gateways)
+  const scored = roomiestOfEachAddress(taking.length > 0 ? taking : gateways)
     .map((gateway) => ({ gateway, score: weightOf(gateway.load) / -Math.log(fraction(user, gateway.url)), ...placeOf(gateway.url) }))
     .sort((a, b) => b.score - a.score || (a.gateway.url < b.gateway.url ? -1 : 1));
   const ports = new Map<string, number>();
@@ -44,6 +44,16 @@ export function orderGateways<C extends Candidate>({ appId, userId }: UserOf, ga
     ordered.push(next.gateway);
   }
   return ordered;
+}
+
+/** Gateways that share an address (workers on one port) are one to those who connect. */
+function roomiestOfEachAddress<C extends Candidate>(gateways: readonly C[]): C[] {
+  const byUrl = new Map<string, C>();
+  for (const gateway of gateways) {
+    const known = byUrl.get(gateway.url);
+    if (known === undefined || gateway.load < known.load) byUrl.set(gateway.url, gateway);
+  }
+  return [...byUrl.values()];
 }
 
 type Place = { readonly port: string; readonly host: string } | undefined;

@@ -54,6 +54,8 @@ export interface HttpHostOptions {
   /** 0 for any free one. */
   readonly port: number;
   readonly host: string;
+  /** The port is shared with other processes, among which the system spreads connections. Where the system cannot, listening fails. */
+  readonly reusePort?: boolean;
   readonly timeouts?: Partial<HttpTimeouts>;
 }
 
@@ -100,7 +102,7 @@ export function createHttpHost(options: HttpHostOptions): HttpHost {
 
   return {
     server,
-    start: () => listen(server, tls === undefined ? 'http' : 'https', options.port, options.host),
+    start: () => listen(server, tls === undefined ? 'http' : 'https', options),
     readiness,
     async [Symbol.asyncDispose]() {
       stopping = true;

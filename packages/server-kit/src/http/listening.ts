@@ -3,10 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from '../log.ts';
 
 /** Listens; rejects when it cannot. `url` is where the server can be reached from this machine. */
-export function listen(server: Server, scheme: 'http' | 'https', port: number, host: string): Promise<{ url: string }> {
+export function listen(
+  server: Server,
+  scheme: 'http' | 'https',
+  { port, host, reusePort = false }: { readonly port: number; readonly host: string; readonly reusePort?: boolean },
+): Promise<{ url: string }> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => {
+    server.listen({ port, host, reusePort }, () => {
       server.off('error', reject);
       const address = server.address() as AddressInfo;
       const name = address.address === '0.0.0.0' || address.address === '::' ? '127.0.0.1' : address.address;

@@ -73,7 +73,7 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
   server.maxConnections = 64;
   server.on('clientError', onClientError).on('connect', onConnect);
   return {
-    start: () => listen(server, 'http', options.port, options.host),
+    start: () => listen(server, 'http', options),
     async [Symbol.asyncDispose]() {
       stop.abort(new NudgeError('draining'));
       level[Symbol.dispose]();
