@@ -284,9 +284,9 @@ const cases: Record<RouteName, () => Promise<void>> = {
     (await world.http.call('getMe', { token: world.system.app.token('nobody-else') })).ok();
   },
   async banUser() {
-    (await adminOfSecond('banUser', {}, 'nobody-else')).ok();
-    (await world.http.call('getMe', { token: world.system.app.token('nobody-else') })).ok();
-    (await world.http.call('getMe', { token: world.system.otherApp.token('nobody-else') })).refused('user_banned');
+    (await adminOfSecond('banUser', {}, 'banned-in-second')).ok();
+    (await world.http.call('getMe', { token: world.system.app.token('banned-in-second') })).ok();
+    (await world.http.call('getMe', { token: world.system.otherApp.token('banned-in-second') })).refused('user_banned');
   },
   async unbanUser() {
     (await world.http.call('banUser', { token: world.system.app.serverKey, params: { userId: 'banned-in-first' } })).ok();

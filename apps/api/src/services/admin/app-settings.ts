@@ -6,7 +6,7 @@ export interface AppSettings {
   /** Custom types that count as unread; each entry keeps what was in force when it was appended. */
   readonly countableTypes: string[];
   /** How many sessions a user may have; gateways act on it at the next handshake. */
-  readonly sessionPolicy: SessionPolicy | null;
+  readonly sessionPolicy?: SessionPolicy;
 }
 
 type Store = Pick<UserStore, 'countableTypes' | 'setCountableTypes' | 'sessionPolicy' | 'setSessionPolicy'>;
@@ -30,6 +30,6 @@ export class AppsSettings {
     }
     if (sessionPolicy !== undefined && sessionPolicy !== null) await this.#users.setSessionPolicy(appId, sessionPolicy);
     const [types, policy] = await Promise.all([this.#users.countableTypes(appId), this.#users.sessionPolicy(appId)]);
-    return { countableTypes: [...types], sessionPolicy: policy };
+    return { countableTypes: [...types], ...(policy === null ? {} : { sessionPolicy: policy }) };
   }
 }
