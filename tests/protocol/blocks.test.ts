@@ -100,6 +100,11 @@ describe('a block', () => {
     expect(replies.filter(({ status }) => status === 200)).toHaveLength(5);
     for (const reply of replies) if (reply.status !== 200) reply.refused('limit_reached');
     expect((await blocks(ann)).items).toHaveLength(5);
+    const [bob, cem] = await world.people('bob', 'cem');
+    for (let round = 0; round < 20; round += 1) {
+      const both = await Promise.all([block(bob, cem.id), unblock(bob, cem.id), block(bob, cem.id), unblock(bob, cem.id)]);
+      expect(both.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    }
   });
 });
 

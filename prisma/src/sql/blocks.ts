@@ -24,7 +24,8 @@ export interface BlockRow {
  * Function `set_block` (migrations/20261121000009_reads_and_users).
  *
  * Locks: both user rows in the order of apply_feed, at most 1 s. Index: `chat_user_pkey`, `block_pkey`, `feed_pkey`.
- * Rejected: counting before the call (two at once would both see room for one); the feed row by apply_feed afterwards (a crash between the two would leave the blocker's devices without it).
+ * Rejected: counting before the call (two at once would both see room for one); the feed row by apply_feed afterwards (a crash between the
+ * two would leave the blocker's devices without it).
  */
 const set: Statement = {
   name: 'set_block',
@@ -56,8 +57,8 @@ const between: Statement = {
 };
 
 /**
- * Blocks a user or takes it back. `changed` false: it stood so already, one of the two is no user, or the bound is reached. `feedVersion`: of the blocker,
- * to be told to the blocker's devices; null unless changed. `mirrorBlock` comes next.
+ * Blocks a user or takes it back. `changed` false: it stood so already, one of the two is no user, or the bound is reached. `feedVersion`:
+ * of the blocker, to be told to the blocker's devices; null unless changed. `mirrorBlock` comes next.
  *
  * @throws {LockTimeout | DatabaseUnavailable | TransactionConflict}
  */

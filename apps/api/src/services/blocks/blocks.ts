@@ -41,9 +41,15 @@ export class Blocks {
     }
     const { users, usersNamed, limits } = this.#options;
     await usersNamed.mustExist(appId, [otherId]);
-    if (await this.#set(appId, userId, otherId, true)) return true;
-    if ((await users.blocks(appId, userId, null, limits.blocksPerUser)).includes(otherId)) return false;
-    throw new NudgeError('limit_reached', { detail: `${limits.blocksPerUser} users are blocked already (blocksPerUser)` });
+    for (;;) {
+      if (await this.#set(appId, userId, otherId, true)) return true;
+      const blocked = await users.blocks(appId, userId, null, limits.blocksPerUser);
+      if (blocked.includes(otherId)) return false;
+      if (blocked.length >= limits.blocksPerUser) {
+        throw new NudgeError('limit_reached', { detail: `${limits.blocksPerUser} users are blocked already (blocksPerUser)` });
+      }
+      // It stood so and was taken back in between.
+    }
   }
 
   /** Whether anything changed. Throws `user_unknown`. */
