@@ -193,6 +193,19 @@ describe('members and state', () => {
     expect(view.state).toMatchObject({ type: 'group', title: null, frozen: true, slowModeSeconds: 5, retentionSeconds: 0, stateSeq: 5 });
   });
 
+  it('of any name are members like others', () => {
+    const odd: Entry = {
+      seq: 1,
+      type: 'conversation.created',
+      senderId: '$system',
+      createdAt: at,
+      body: { type: 'group', by: 'alice', history: 'full', members: ['__proto__', 'constructor'] },
+    };
+    const { members } = viewOf('alice', page([odd]));
+    expect(Object.keys(members).sort()).toEqual(['__proto__', 'alice', 'constructor']);
+    expect(members.state).toBeUndefined();
+  });
+
   it('of a snapshot hold until a later entry', () => {
     const snapshot = {
       id: 'c',

@@ -58,10 +58,12 @@ export function underMembers(older: ViewMembers, newer: ViewMembers): ViewMember
 
 function created(members: ViewMembers, body: Readonly<Record<string, unknown>>): ViewMembers {
   const { by, members: first } = body;
-  const all: Record<string, ViewMember> = { ...members };
-  if (Array.isArray(first)) for (const userId of first) if (typeof userId === 'string') all[userId] = { state: 'joined', role: 'member' };
-  if (typeof by === 'string') all[by] = { state: 'joined', role: body.type === 'direct' ? 'member' : 'owner' };
-  return all;
+  const all: [string, ViewMember][] = [];
+  if (Array.isArray(first))
+    for (const userId of first) if (typeof userId === 'string') all.push([userId, { state: 'joined', role: 'member' }]);
+  if (typeof by === 'string') all.push([by, { state: 'joined', role: body.type === 'direct' ? 'member' : 'owner' }]);
+  // Not by assignment: a user may be called __proto__.
+  return { ...members, ...Object.fromEntries(all) };
 }
 
 function updated(before: ViewMember, body: Readonly<Record<string, unknown>>): ViewMember {
