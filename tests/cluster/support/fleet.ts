@@ -1,0 +1,128 @@
+import { MemoryStorage, NudgeClient } from '@nudge/client';
+import type { Control } from '@nudge/types';
+import { httpClient } from '../../protocol/support/http.ts';
+import { waitFor } from '../../support/wait-for.ts';
+import type { Stack } from './stack.ts';
+
+/** A conversation and who is in it. */
+export interface Group {
+  readonly id: string;
+  readonly users: readonly string[];
+}
+
+/** What a device was handed of one conversation: in order, each once. */
+export interface Told {
+  readonly seq: number;
+  readonly clientMsgId: string | null;
+  readonly text: unknown;
+}
+
+/** A real client that finds its gateway by the dispatcher, and keeps what its listeners were told. */
+export class Device {
+  readonly userId: string;
+  readonly name: string;
+  readonly client: NudgeClient;
+  readonly told = new Map<string, Told[]>();
+  /** Breaches of order, and whatever else a client must never see. */
+  readonly breaches: string[] = [];
+  readonly connections: { readonly gatewayId: string; readonly url: string; readonly resumed: boolean; readonly at: number }[] = [];
+  readonly controls: Control[] = [];
+  /** The server's last word, when it wants the client back no more. */
+  stopped: { readonly at: number; readonly code: string } | undefined;
+  lastKeyAt = 0;
+
+  constructor({ url, token, userId, name }: { url: string; token: string; userId: string; name: string }) {
+    this.userId = userId;
+    this.name = name;
+    this.client = new NudgeClient({
+      url,
+      gateways: 'dispatcher',
+      token,
+      deviceId: name,
+      storage: new MemoryStorage({ entriesPerLog: 100_000 }),
+      tuning: { viewEntries: 100_000 },
+    });
+    this.client.on('entry', ({ conversationId, entry }) => {
+      const told = this.told.get(conversationId) ?? [];
+      this.told.set(conversationId, told);
+      const last = told.at(-1)?.seq;
+      if (last !== undefined && entry.seq !== last + 1) this.breaches.push(`${name}: told ${entry.seq} after ${last}`);
+      told.push({ seq: entry.seq, clientMsgId: entry.clientMsgId ?? null, text: entry.body?.text });
+    });
+    this.client.on('range', ({ conversationId, from }) => {
+      if ((this.told.get(conversationId)?.length ?? 0) > 0) this.breaches.push(`${name}: a hole before ${from}`);
+    });
+    this.client.on('dropped', ({ log, reason }) => this.breaches.push(`${name}: ${log} dropped: ${reason}`));
+    this.client.on('connected', ({ gatewayId, url: at, resumed }) => {
+      this.connections.push({ gatewayId, url: at, resumed, at: performance.now() });
+    });
+    this.client.on('control', (control) => this.controls.push(control));
+    this.client.on('key', () => {
+      this.lastKeyAt = performance.now();
+    });
+    this.client.on('stopped', ({ error }) => {
+      this.stopped = { at: performance.now(), code: error.code };
+    });
+  }
+
+  get gatewayUrl(): string | undefined {
+    return this.connections.at(-1)?.url;
+  }
+}
+
+/** Groups of users with several devices each, all online. */
+export interface Fleet extends AsyncDisposable {
+  readonly groups: readonly Group[];
+  readonly devices: readonly Device[];
+  /** Adds devices to the fleet and brings them online. */
+  add(userId: string, names: readonly string[]): Promise<Device[]>;
+}
+
+export interface FleetOptions {
+  readonly groups?: number;
+  readonly usersPerGroup?: number;
+  readonly devicesPerUser?: number;
+}
+
+export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: FleetOptions = {}): Promise<Fleet> {
+  const { groups: groupCount = 3, usersPerGroup = 4, devicesPerUser = 2 } = options;
+  const http = httpClient(stack.url);
+  const groups: Group[] = [];
+  for (let g = 0; g < groupCount; g += 1) {
+    const users = Array.from({ length: usersPerGroup }, (_, n) => `g${g}u${n}`);
+    await http.call('upsertUsers', { token: stack.app.serverKey, body: { users: users.map((id) => ({ id })) } });
+    const body = { type: 'group', title: `group ${g}`, members: users.slice(1) };
+    const created = (await http.call('createConversation', { token: stack.app.token(users[0] ?? ''), body })).ok();
+    groups.push({ id: created.conversation.id, users });
+  }
+  const devices: Device[] = [];
+  const open = new AsyncDisposableStack();
+  const add = async (userId: string, names: readonly string[]) => {
+    const added = names.map((name) => {
+      const device = new Device({ url: stack.url, token: stack.app.token(userId), userId, name });
+      open.defer(() => device.client.close());
+      return device;
+    });
+    await Promise.all(added.map((device) => device.client.connect()));
+    devices.push(...added);
+    return added;
+  };
+  try {
+    for (const { users } of groups) {
+      for (const userId of users)
+        await add(
+          userId,
+          Array.from({ length: devicesPerUser }, (_, d) => `${userId}d${d}`),
+        );
+    }
+    await waitFor(
+      'all devices to have their conversation',
+      () => devices.every((device) => groups.every(({ id, users }) => !users.includes(device.userId) || device.client.cursor(id) !== null)),
+      { timeoutMs: 60_000 },
+    );
+  } catch (error) {
+    await open.disposeAsync();
+    throw error;
+  }
+  return { groups, devices, add, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
