@@ -36,7 +36,7 @@ export { conversationStates } from './sql/conversation-states.ts';
 export { type CreatedConversation, conversationOfUser, createConversation, type NewConversation } from './sql/create-conversation.ts';
 export { type EntriesPage, type EntriesRequest, entriesAfter } from './sql/entries-after.ts';
 export { entriesBefore } from './sql/entries-before.ts';
-export { type EntryVersion, entryVersions } from './sql/entry-versions.ts';
+export { type EntryVersion, type EntryVersionPage, entryVersions } from './sql/entry-versions.ts';
 export { type ClusterIdentity, type IdentityReading, IsStandby, readIdentity, settleEpoch } from './sql/epoch.ts';
 export { expireEntries, type TouchedConversation } from './sql/expire-entries.ts';
 export { appEntriesAfter, type FeedPage, type FeedRow, feedAfter, joinedConversationIds, joinedCounts } from './sql/feed.ts';

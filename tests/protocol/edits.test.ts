@@ -178,6 +178,25 @@ describe('the integrator', () => {
     expect(await entryOf(world, bob, id, seq)).toMatchObject({ senderId: ann.id, stateSeq: 3, body: { text: 'two' } });
   });
 
+  it('leaves versions that come page by page, the present one last', async () => {
+    const { id, ann } = await pair();
+    const seq = await said(ann, id, 'v0');
+    for (const text of ['v1', 'v2', 'v3', 'v4']) (await edit(ann, id, seq, text)).ok();
+    const params = { conversationId: id, seq: String(seq) };
+    const texts: unknown[] = [];
+    const sizes: number[] = [];
+    const pageAfter = async (cursor: number) =>
+      (await world.http.call('listVersions', { token: world.system.app.serverKey, params, query: { cursor, limit: 2 } })).ok();
+    for (let cursor: number | null | undefined = 0; cursor != null; ) {
+      const page: Awaited<ReturnType<typeof pageAfter>> = await pageAfter(cursor);
+      texts.push(...page.versions.map(({ body }) => body.text));
+      sizes.push(page.versions.length);
+      cursor = page.nextCursor;
+    }
+    expect(texts).toEqual(['v0', 'v1', 'v2', 'v3', 'v4']);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(3);
+  });
+
   it('gets the one version of a message that nobody touched, and 404 for what is none', async () => {
     const { id, ann } = await pair();
     const seq = await said(ann, id, 'one');

@@ -15,7 +15,7 @@ create function mention_list(p_users jsonb) returns text[] language sql immutabl
 -- conflict, and adds what depends on more than these rows: reply_missing and mention_stranger, then slow_mode.
 -- What a mode skips:
 --   interactive  nothing
---   scheduled    slow_mode (its sender waits elsewhere)
+--   scheduled    nothing
 --   on_behalf    the channel's role rule, blocked, frozen, muted, slow_mode (the integrator speaks); never membership or the ban
 --   admin        as on_behalf for messages; changes of messages, members and the conversation need no actor membership and no role
 create function judge_message_v2(
@@ -89,7 +89,7 @@ begin
 
   v_now := date_trunc('milliseconds', clock_timestamp());
   status := judge_message_v2(c.type, c.frozen_at, j.role, j.left_seq, j.banned_until, j.muted_until, j.blocked_at, p_mode, v_now);
-  if status = 'ok' and c.slow_mode_s > 0 and j.role = 'member' and p_mode = 'interactive'
+  if status = 'ok' and c.slow_mode_s > 0 and j.role = 'member' and p_mode in ('interactive', 'scheduled')
      and j.last_sent_at > v_now - make_interval(secs => c.slow_mode_s) then
     status := 'slow_mode';
     retry_at := rfc3339(j.last_sent_at + make_interval(secs => c.slow_mode_s));
@@ -108,7 +108,7 @@ begin
       read_seq = case when p_mode = 'interactive' and m.read_seq = v_seq - 1 then v_seq else m.read_seq end,
       read_count = case when p_mode = 'interactive' and m.read_seq = v_seq - 1 then v_no else m.read_count end,
       own_unread = m.own_unread + case when p_countable and not (p_mode = 'interactive' and m.read_seq = v_seq - 1) then 1 else 0 end,
-      last_sent_at = case when p_mode = 'interactive' then v_now else m.last_sent_at end
+      last_sent_at = case when p_mode in ('interactive', 'scheduled') then v_now else m.last_sent_at end
     where m.conversation_id = p_route and m.user_id = p_sender
     returning m.read_seq into read_seq;
   insert into outbox (conversation_id, id, created_at, kind, payload, next_at)
@@ -193,7 +193,7 @@ begin
                 when t.cmid is not null and row_number() over (partition by t.conv, t.sender, t.cmid, t.known order by t.ord) > 1 then 'repeat'
                 when t.extra is not null then judge_extra(t.conv, t.sender, t.extra)
                 else 'ok' end as judged,
-              t.slow_mode_s > 0 and t.role = 'member' and t.mode = 'interactive' as slowed
+              t.slow_mode_s > 0 and t.role = 'member' and t.mode in ('interactive', 'scheduled') as slowed
             from (
               select u.ord, u.conv, u.sender, u.cmid, u.hash, u.countable, u.mode, u.extra, v_has_op and u.type = any (v_ops) as op,
                 c.id as known, c.type, c.last_seq, c.message_count, c.member_version, c.member_count, c.slow_mode_s,
@@ -233,9 +233,9 @@ begin
             from unnest(p_conv, v_seq, v_no, p_countable, v_status) u (conv, seq, no, countable, status) where u.status = 'ok' group by u.conv) g
       where c.id = g.conv;
     update member m set read_seq = coalesce(g.seq, m.read_seq), read_count = coalesce(g.no, m.read_count), own_unread = m.own_unread + g.own,
-        last_sent_at = case when g.interactive then v_now else m.last_sent_at end
+        last_sent_at = case when g.by_itself then v_now else m.last_sent_at end
       from (select u.conv, u.sender, max(u.seq) filter (where u.lead) as seq, max(u.no) filter (where u.lead) as no,
-              count(*) filter (where u.countable and not u.lead) as own, bool_or(u.mode = 'interactive') as interactive
+              count(*) filter (where u.countable and not u.lead) as own, bool_or(u.mode in ('interactive', 'scheduled')) as by_itself
             from unnest(p_conv, p_sender, v_seq, v_no, p_countable, v_lead, p_mode, v_status) u (conv, sender, seq, no, countable, lead, mode, status)
             where u.status = 'ok' group by u.conv, u.sender) g
       where m.conversation_id = g.conv and m.user_id = g.sender;

@@ -51,7 +51,7 @@ const taking =
       ...stores,
       scheduled: {
         insert: (message, bound) => scheduled.insert(message, bound),
-        list: (appId, userId) => scheduled.list(appId, userId),
+        list: (appId, userId, fromId, limit) => scheduled.list(appId, userId, fromId, limit),
         cancel: (key) => scheduled.cancel(key),
         take: (key) => wrap(() => scheduled.take(key)),
         finish: (key, failedCode) => scheduled.finish(key, failedCode),
@@ -86,6 +86,39 @@ describe('a message with sendAt', () => {
     const late = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
     expect([late.status, late.body.seq]).toEqual([200, 3]);
     expect(await sent(database, id)).toHaveLength(2);
+  });
+
+  it('keeps to slow mode: what comes too soon waits for its turn', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: quick });
+    const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+    const id = await group(ann);
+    await ann('PATCH', `/v1/conversations/${id}`, { slowModeSeconds: 3_600 });
+    for (const clientMsgId of ['m1', 'm2', 'm3']) expect((await schedule(bob, id, clientMsgId, ahead(300))).status).toBe(202);
+    await waitFor('the first', async () => (await sent(database, id)).length > 0);
+    await waitFor('the others to be taken up', async () => {
+      const [row] = await database.query<{ taken: number }>('select count(*)::int as taken from scheduled where taken_at is not null');
+      return row?.taken === 2;
+    });
+    expect(await sent(database, id)).toHaveLength(1);
+    expect((await waiting(bob)).map(({ failed }) => failed)).toEqual([undefined, undefined]);
+    await database.query(`update member set last_sent_at = now() - interval '2 hours' where user_id = 'bob'`);
+    await waitFor('the second', async () => (await sent(database, id)).length === 2, { timeoutMs: 20_000 });
+  });
+
+  it('that was refused at its time is answered with the reason when it is scheduled again', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: quick });
+    const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+    const id = await group(ann);
+    const sendAt = ahead(300);
+    expect((await schedule(bob, id, 'm1', sendAt)).status).toBe(202);
+    await ann('PUT', `/v1/conversations/${id}/members/bob/mute`, {});
+    await waitFor('the refusal', async () => (await waiting(bob))[0]?.failed === 'muted');
+    const again = await schedule(bob, id, 'm1', sendAt);
+    expect([again.status, again.body.code]).toEqual([403, 'muted']);
   });
 
   it('is refused for a time that is not ahead or too far ahead, for strangers, reused ids and above the bound', async () => {

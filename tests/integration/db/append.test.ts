@@ -97,13 +97,14 @@ describe.each(['append_one', 'append_entries'] as const)('%s', (path) => {
     expect(await judge(message(id, 'ann', { mode: 'on_behalf' }))).toMatchObject({ status: 'ok' });
   });
 
-  test('slow_mode: says when, spares owners and other modes', async () => {
+  test('slow_mode: says when, also of what was scheduled, spares owners and who speaks on behalf', async () => {
     const id = await converse(db.pool, ['ann', 'bob']);
     await set('conversation set slow_mode_s = 60', id);
     const { createdAt } = await judge(message(id, 'bob'));
     const retryAt = new Date(Date.parse(createdAt ?? '') + 60_000).toISOString();
     expect(await judge(message(id, 'bob'))).toMatchObject({ status: 'slow_mode', seq: null, retryAt });
-    expect(await judge(message(id, 'bob', { mode: 'scheduled' }))).toMatchObject({ status: 'ok', retryAt: null });
+    expect(await judge(message(id, 'bob', { mode: 'scheduled' }))).toMatchObject({ status: 'slow_mode', retryAt });
+    expect(await judge(message(id, 'bob', { mode: 'on_behalf' }))).toMatchObject({ status: 'ok', retryAt: null });
     expect(await judge(message(id, 'ann'))).toMatchObject({ status: 'ok' });
     expect(await judge(message(id, 'ann'))).toMatchObject({ status: 'ok' });
     await set("member set last_sent_at = now() - interval '61 s'", id);

@@ -305,7 +305,7 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['pinnedSeqs', () => pinnedSeqs(pool, id(0))],
   ['receiptPage', () => receiptPage(pool, id(0), null, 20)],
   ['receiptCounts', () => receiptCounts(pool, id(0), 2, 'ann')],
-  ['entryVersions', () => entryVersions(pool, 'a', id(0), 2)],
+  ['entryVersions', () => entryVersions(pool, { appId: 'a', conversationId: id(0), seq: 2 }, 0, 50)],
   ['banList', () => banList(pool, id(0), null, 20)],
   ['expireEntries', () => expireEntries(pool, 20)],
   ['retainConversations', () => retainConversations(pool, { limit: 1, chunk: 20 })],

@@ -122,16 +122,20 @@ test('versions, oldest first, the present one last', async () => {
      values ($1, 2, 7, '{"text": "two"}', null, '2026-01-02'), ($1, 2, 5, '{"text": "one"}', '{ann}', '2026-01-01')`,
     [id],
   );
-  const versions = await entryVersions(db.pool, 'a', id, 2);
-  expect(versions?.map(({ body, ...rest }) => ({ ...rest, body: JSON.parse(body ?? 'null') }))).toEqual([
+  const versions = await entryVersions(db.pool, { appId: 'a', conversationId: id, seq: 2 }, 0, 50);
+  expect(versions?.versions.map(({ body, ...rest }) => ({ ...rest, body: JSON.parse(body ?? 'null') }))).toEqual([
     { editSeq: 5, body: { text: 'one' }, mentions: ['ann'], writtenAt: '2026-01-01T00:00:00.000Z' },
     { editSeq: 7, body: { text: 'two' }, mentions: null, writtenAt: '2026-01-02T00:00:00.000Z' },
     { editSeq: null, body: { text: 'three' }, mentions: ['bob'], writtenAt: '2026-01-03T00:00:00.000Z' },
   ]);
-  expect(await entryVersions(db.pool, 'b', id, 2)).toBeNull();
-  expect(await entryVersions(db.pool, 'a', id, 3)).toBeNull();
+  const page = (after: number) => entryVersions(db.pool, { appId: 'a', conversationId: id, seq: 2 }, after, 1);
+  const [first, second] = [await page(0), await page(5)];
+  expect([first?.versions.map(({ editSeq }) => editSeq), first?.more]).toEqual([[5], true]);
+  expect([second?.versions.map(({ editSeq }) => editSeq), second?.more]).toEqual([[7, null], false]);
+  expect(await entryVersions(db.pool, { appId: 'b', conversationId: id, seq: 2 }, 0, 50)).toBeNull();
+  expect(await entryVersions(db.pool, { appId: 'a', conversationId: id, seq: 3 }, 0, 50)).toBeNull();
   await setEntry(db.database, id, 2, { expires_at: '2026-01-01T00:00:00Z' });
-  expect(await entryVersions(db.pool, 'a', id, 2)).toEqual([]);
+  expect(await entryVersions(db.pool, { appId: 'a', conversationId: id, seq: 2 }, 0, 50)).toEqual({ versions: [], more: false });
 });
 
 test('bans: for a time, for ever, over', async () => {

@@ -178,8 +178,17 @@ export interface BanRow {
   readonly until: string | null;
 }
 
+/** One entry of an app. */
+export interface EntryKey {
+  readonly appId: string;
+  readonly conversationId: string;
+  readonly seq: number;
+}
+
 /** What an entry once said, or says now. */
 export interface VersionRow {
+  /** The edit that replaced it; `null` for the present one. */
+  readonly editSeq: number | null;
   readonly body: Record<string, unknown>;
   readonly mentions: readonly string[] | null;
   readonly writtenAt: string;
@@ -231,7 +240,8 @@ export interface ConversationStore extends MaintenanceStore {
   /** Who is banned now, after a user id. */
   bans(conversationId: string, after: string | null, limit: number): Promise<readonly BanRow[]>;
   /** Oldest first; `null` when the app has no such entry. */
-  versions(appId: string, conversationId: string, seq: number): Promise<readonly VersionRow[] | null>;
+  /** Versions replaced by edits after `afterEditSeq`, oldest first; the present one ends the last page. `null`: no such entry. */
+  versions(entry: EntryKey, afterEditSeq: number, limit: number): Promise<{ versions: readonly VersionRow[]; more: boolean } | null>;
   membershipStates(pairs: readonly MemberPair[]): Promise<readonly MembershipState[]>;
   /** Memberships last changed by the entry `seq`, by user id. */
   membersChangedAt(conversationId: string, seq: number, after: string | null, limit: number): Promise<readonly MembershipState[]>;

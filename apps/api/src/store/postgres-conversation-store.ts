@@ -31,6 +31,7 @@ import type {
   ConversationStore,
   Creation,
   DeliveredResult,
+  EntryKey,
   Lease,
   MemberListRow,
   MemberPair,
@@ -114,12 +115,13 @@ export class PostgresConversationStore implements ConversationStore {
     return rows.map(({ userId, bannedUntil }) => ({ userId, until: bannedUntil }));
   }
 
-  async versions(appId: string, conversationId: string, seq: number): Promise<VersionRow[] | null> {
-    const rows = await entryVersions(this.#pool, appId, conversationId, seq);
-    if (rows === null) return null;
-    return rows.flatMap(({ body, mentions, writtenAt }) =>
-      body === null ? [] : [{ body: JSON.parse(body) as Record<string, unknown>, mentions, writtenAt }],
+  async versions(entry: EntryKey, afterEditSeq: number, limit: number) {
+    const page = await entryVersions(this.#pool, entry, afterEditSeq, limit);
+    if (page === null) return null;
+    const versions: VersionRow[] = page.versions.flatMap(({ editSeq, body, mentions, writtenAt }) =>
+      body === null ? [] : [{ editSeq, body: JSON.parse(body) as Record<string, unknown>, mentions, writtenAt }],
     );
+    return { versions, more: page.more };
   }
 
   membershipStates(pairs: readonly MemberPair[]): Promise<readonly MembershipState[]> {

@@ -6,6 +6,7 @@ import { ownReactions } from './own-reactions.ts';
 import type { Source } from './page-reader.ts';
 import { decodeReactionsCursor, encodeReactionsCursor } from './reactions-cursor.ts';
 import type { Confirmed, Standings } from './standings.ts';
+import { Turnstile } from './turnstile.ts';
 
 /** Who asks about which conversation. */
 export interface DetailsQuery extends Pair {
@@ -39,6 +40,9 @@ export interface ReactionsPage {
   readonly nextCursor?: string;
 }
 
+/** Counts over all members that run at the same time. */
+const COUNTS_AT_A_TIME = 2;
+
 /** What {@link DetailsService} needs. */
 export interface DetailsServiceOptions {
   readonly router: Router<Source>;
@@ -58,6 +62,8 @@ interface Admitted {
  */
 export class DetailsService {
   readonly #options: DetailsServiceOptions;
+  readonly #counting = new Map<string, Promise<ReceiptCounts>>();
+  readonly #counters = new Turnstile(COUNTS_AT_A_TIME);
 
   constructor(options: DetailsServiceOptions) {
     this.#options = options;
@@ -75,7 +81,7 @@ export class DetailsService {
     if (seq !== undefined) refuseOutside(seq, confirmed);
     const [found, counts] = await Promise.all([
       details.readReceipts(conversationId, cursor, limit + 1),
-      seq === undefined ? undefined : this.#counts(primary, details, conversationId, seq),
+      seq === undefined ? undefined : this.#sharedCounts(primary, details, conversationId, seq),
     ]);
     const items = found.slice(0, limit).map(({ userId, readSeq, deliveredSeq }) => ({
       userId,
@@ -120,6 +126,18 @@ export class DetailsService {
     const source = router.route(conversationId).pool;
     const confirmed = await standings.confirm(source, appId, { conversationId, userId });
     return { confirmed, primary: source.primary, details: servers.route(conversationId).pool.details };
+  }
+
+  /** A count reads every member: equal questions share one, and few run at a time. */
+  #sharedCounts(primary: PullStore, details: DetailStore, conversationId: string, seq: number): Promise<ReceiptCounts> {
+    const key = `${conversationId}/${seq}`;
+    const underway = this.#counting.get(key);
+    if (underway !== undefined) return underway;
+    const counting = this.#counters
+      .pass(() => this.#counts(primary, details, conversationId, seq), new AbortController().signal)
+      .finally(() => this.#counting.delete(key));
+    this.#counting.set(key, counting);
+    return counting;
   }
 
   async #counts(primary: PullStore, details: DetailStore, conversationId: string, seq: number): Promise<ReceiptCounts> {

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { conversationSchema, roleSchema } from '../conversation.ts';
 import { customTypeSchema } from '../entry.ts';
-import { timestampSchema, userIdSchema } from '../ids.ts';
+import { seqSchema, timestampSchema, userIdSchema } from '../ids.ts';
 import { storableObject, storableText } from '../json.ts';
 import type { Limits } from '../limits.ts';
 import { sessionPolicySchema } from '../sessions.ts';
 import { conversationPatch, newConversation } from './conversations.ts';
 import { messageEdit, newMessage, sendAnswer } from './messages.ts';
 import { avatarUrl, changeAnswer, conversationParams, entryParams, memberParams, userParams } from './params.ts';
+import { queryInteger, querySeq } from './query.ts';
 import type { Route } from './route.ts';
 
 const conversationAnswer = z.strictObject({ conversation: conversationSchema });
@@ -129,6 +130,7 @@ export const adminRoutes = (limits: Limits) =>
       auth: 'server',
       rate: 'adminPer10Seconds',
       params: entryParams,
+      query: z.strictObject({ cursor: querySeq.optional(), limit: queryInteger(1, 50).optional() }),
       answers: {
         200: z.strictObject({
           versions: z.array(
@@ -138,6 +140,7 @@ export const adminRoutes = (limits: Limits) =>
               writtenAt: timestampSchema,
             }),
           ),
+          nextCursor: seqSchema.nullish(),
         }),
       },
       errors: ['not_found'],

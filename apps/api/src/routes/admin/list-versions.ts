@@ -4,8 +4,9 @@ import { requireScope } from '../../services/admin/scope.ts';
 import type { ApiServices } from '../services.ts';
 
 export function listVersions(routes: Routes, { messageVersions }: ApiServices): BoundRoute {
-  return bind('listVersions', routes.listVersions, async ({ params }, { server }) => {
+  return bind('listVersions', routes.listVersions, async ({ params, query }, { server }) => {
     requireScope(server, 'messages:read');
-    return { status: 200, body: { versions: await messageVersions.of(server.appId, params.conversationId, params.seq) } };
+    const entry = { appId: server.appId, ...params };
+    return { status: 200, body: await messageVersions.page(entry, query.cursor ?? 0, query.limit ?? 50) };
   });
 }

@@ -1,6 +1,6 @@
 import { NudgeError, type Router } from '@nudge/server-kit';
 import type { JsonObject } from '@nudge/types';
-import type { ConversationStore } from '../../store/conversation-store.ts';
+import type { ConversationStore, EntryKey } from '../../store/conversation-store.ts';
 
 /** What a message said at one time. */
 export interface MessageVersion {
@@ -19,13 +19,14 @@ export class MessageVersions {
   }
 
   /** Oldest first, the present one last; none of a redacted message. Throws `not_found` when there is no such message in the app. */
-  async of(appId: string, conversationId: string, seq: number): Promise<MessageVersion[]> {
-    const versions = await this.#router.route(conversationId).pool.versions(appId, conversationId, seq);
-    if (versions === null) throw new NudgeError('not_found');
-    return versions.map(({ body, mentions, writtenAt }) => ({
+  async page(entry: EntryKey, cursor: number, limit: number): Promise<{ versions: MessageVersion[]; nextCursor: number | null }> {
+    const page = await this.#router.route(entry.conversationId).pool.versions(entry, cursor, limit);
+    if (page === null) throw new NudgeError('not_found');
+    const versions = page.versions.map(({ body, mentions, writtenAt }) => ({
       body: body as JsonObject,
       writtenAt,
       ...(mentions === null ? {} : { mentions: [...mentions] }),
     }));
+    return { versions, nextCursor: page.more ? (page.versions.at(-1)?.editSeq ?? null) : null };
   }
 }

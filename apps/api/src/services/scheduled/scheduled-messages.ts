@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { type Clock, type Logger, NudgeError, type Router } from '@nudge/server-kit';
-import type { Limits, ScheduledMessage } from '@nudge/types';
+import { errorCodes, type Limits, type ScheduledMessage } from '@nudge/types';
 import type { ConversationStore } from '../../store/conversation-store.ts';
 import type { ScheduledRow, ScheduledStore } from '../../store/scheduled-store.ts';
 import type { Jobs } from '../jobs/jobs.ts';
@@ -41,7 +41,9 @@ export class ScheduledMessages implements Scheduler {
       throw new NudgeError('limit_reached', { detail: `${limits.scheduledPerUser} messages wait already (scheduledPerUser)` });
     }
     if (result.status === 'created') await this.#wake(key, at);
-    return answer(result, result.same);
+    const answered = answer(result, result.same);
+    if (result.status === 'exists') await this.#refuseFailed(appId, userId, result.id);
+    return answered;
   }
 
   /** A user's messages that wait or were refused, by id, after `cursor`. */
@@ -81,6 +83,13 @@ export class ScheduledMessages implements Scheduler {
       return `lies more than ${limits.scheduleAheadSeconds} seconds ahead (scheduleAheadSeconds)`;
     }
     return undefined;
+  }
+
+  /** One that was refused at its time will never be sent: whoever asks again is told why. */
+  async #refuseFailed(appId: string, userId: string, id: string): Promise<void> {
+    const [row] = await this.#options.scheduled.list(appId, userId, id, 1);
+    const code = errorCodes.find((known) => known === row?.failedCode);
+    if (row?.id === id && code !== undefined) throw new NudgeError(code, { detail: 'The message was refused when its time came' });
   }
 
   async #wake(key: { readonly appId: string; readonly userId: string; readonly id: string }, at: number): Promise<void> {
