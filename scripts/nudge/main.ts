@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { readConfig } from '@nudge/server-kit';
-import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
 import { epochCommand, epochUsage } from './epoch.ts';
 
 const usage = `npm run nudge -- <command>
@@ -25,6 +24,8 @@ async function main(args: readonly string[], env: NodeJS.ProcessEnv = process.en
     await epochCommand(rest, url, (line) => console.log(line));
     return;
   }
+  // Only now: where a database is named, as in an image for production, the embedded one is not installed.
+  const { startEmbeddedPostgres } = await import('@nudge/standalone/postgres');
   const quiet = (): void => undefined;
   const log = { debug: quiet, info: quiet, warn: quiet, error: console.error };
   await using postgres = await startEmbeddedPostgres({ dataDir: readConfig(env).dataDir, log });

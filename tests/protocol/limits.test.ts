@@ -5,7 +5,7 @@ import { defaultLimits, type LimitName, limitVariable } from '@nudge/types';
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
 import { actsOn } from './support/acts.ts';
-import { refusedUpgrade } from './support/raw-socket.ts';
+import { openRaw, refusedUpgrade } from './support/raw-socket.ts';
 import { refusedHandshake } from './support/socket.ts';
 import { range, useWorld } from './support/world.ts';
 
@@ -56,11 +56,13 @@ const elsewhere: Partial<Record<LimitName, string>> = {
   pendingKeys: 'needs a paused socket: the tests of faults',
   gatewaySockets: 'below, on a gateway of its own',
   handshakesPerSecond: 'below, on a gateway of its own',
+  handshakesPerAddressPer10Seconds: 'below, on a gateway of its own',
   adminPer10Seconds: 'below, on a gateway of its own',
   eventLoopDelayMs: 'needs a stalled process',
   requestsInFlight: 'the tests of bad input: requests that do not end',
   requestsInFlightPerUser: 'the tests of bad input: requests that do not end',
   appendQueue: 'the tests of the write side',
+  usersPerStatusQuery: 'the tests of sessions',
 };
 
 const variables = (limits: Partial<Record<LimitName, number>>): Record<string, string> =>
@@ -320,6 +322,7 @@ describe('limits of a socket', () => {
 describe('limits of a gateway', () => {
   const busy = useWorld({ env: variables({ gatewaySockets: 3, handshakesPerSecond: 100, adminPer10Seconds: 20 }) });
   const rushed = useWorld({ env: variables({ handshakesPerSecond: 2 }) });
+  const shared = useWorld({ env: { ...variables({ handshakesPerAddressPer10Seconds: 3 }), TRUST_PROXY: 'loopback' } });
 
   it('gatewaySockets refuses with overloaded, to be tried again', async () => {
     const people = await busy.people('a', 'b', 'c', 'd');
@@ -345,6 +348,20 @@ describe('limits of a gateway', () => {
       expect(body).toMatchObject({ code: 'overloaded', retryable: true });
       expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
     }
+  });
+
+  it('handshakesPerAddressPer10Seconds refuses before the upgrade, by the address that a trusted proxy names', async () => {
+    const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+    for (const _ of range(1, 3)) (await openRaw(shared.system.url, from('192.0.2.1')))[Symbol.dispose]();
+    const { status, body, headers } = await refusedUpgrade(shared.system.url, from('192.0.2.1'));
+    expect(status).toBe(503);
+    expect(body).toMatchObject({
+      code: 'overloaded',
+      retryable: true,
+      detail: expect.stringContaining('handshakesPerAddressPer10Seconds'),
+    });
+    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+    (await openRaw(shared.system.url, from('192.0.2.2')))[Symbol.dispose]();
   });
 
   it('adminPer10Seconds is counted per server key', async () => {

@@ -1,9 +1,10 @@
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import {
   type Admission,
   type AppDirectory,
   type Bus,
   type Clock,
+  createClientAddress,
   type GatewayDescription,
   type Logger,
   type Metrics,
@@ -36,6 +37,7 @@ import { Receipts } from './services/receipts.ts';
 import { Registration } from './services/registration.ts';
 import { Relations } from './services/relations.ts';
 import { isConversationRoom, isRelayedRoom } from './services/rooms.ts';
+import { SessionRule } from './services/session-rule.ts';
 import { Sessions } from './services/sessions.ts';
 import { TypingRelay } from './services/typing.ts';
 import { Watches } from './services/watches.ts';
@@ -63,8 +65,12 @@ export interface GatewayDeps {
   /** Membership, blocks and privacy as the primary has them: `createMembershipStore(pool)`. */
   readonly membership: MembershipSource;
   readonly tokens: TokenVerifier;
-  readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh'>;
+  readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh' | 'sessionPolicyOf'>;
   readonly admit: Admission;
+  /** Why nothing may be served now; undefined while all is well. Absent: there is no such time. */
+  readonly refusal?: () => string | undefined;
+  /** Where a request comes from; the other end of its connection by default. */
+  readonly clientAddress?: (request: IncomingMessage) => string;
   readonly origins: OriginPolicy;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -163,6 +169,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     origins,
     heartbeats: config.heartbeats,
     gatewayId,
+    clientAddress: deps.clientAddress ?? createClientAddress([]),
     wire,
     connectTimeoutMs: config.connectTimeoutMs,
   });
@@ -206,18 +213,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     tokenWarningMs: config.tokenWarningMs,
     track: work.track,
   });
-  const admission = new GatewayAdmission({
-    clock,
-    limits,
-    load,
-    sessions,
-    registry,
-    gatewayId,
-    tokens,
-    directory,
-    revocations,
-    admit,
-  });
+  const rule = new SessionRule({ clock, limits, directory, registry, sessions, presence, bus, gatewayId, log });
+  const refusal = deps.refusal ?? (() => undefined);
+  const admission = new GatewayAdmission({ clock, limits, load, sessions, rule, tokens, directory, revocations, admit, refusal });
   const context = { sessions, watches, relations, typing, customEvents, presence, tokens, revocations, admit };
   server.serve({
     admission,

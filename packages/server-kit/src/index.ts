@@ -22,7 +22,7 @@ export {
   newServerKey,
   type ServerKeyVerifier,
 } from './auth/server-key.ts';
-export { type PolicySession, type SessionVerdict, sessionsToEnd } from './auth/session-policy.ts';
+export { type PolicySession, type SessionVerdict, sessionsToEnd, surplusSessions } from './auth/session-policy.ts';
 export {
   createTokenVerifier,
   type TokenVerifier,
@@ -46,6 +46,7 @@ export {
 } from './errors.ts';
 export { orderGateways } from './gateways/order-gateways.ts';
 export { type GatewayRegistration, type RegisterGatewayOptions, registerGateway } from './gateways/register-gateway.ts';
+export { createClientAddress } from './http/client-address.ts';
 export {
   createHttpHost,
   type HttpHost,

@@ -73,6 +73,8 @@ export interface Platform extends AsyncDisposable {
   readonly tracer: Tracer;
   /** Where a request comes from, through the trusted proxies. */
   readonly clientAddress: (req: IncomingMessage) => string;
+  /** Why nothing may be served now, for callers; undefined while all is well. */
+  readonly refusal: () => string | undefined;
   /** The two listeners of the process, the public one by its own address unless a port is given. Not disposed of with the platform. */
   host(parts: Pick<HttpHostOptions, 'hot' | 'routes' | 'extra' | 'ready' | 'reusePort'> & { readonly port?: number }): ProcessHost;
 }
@@ -130,6 +132,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const inProcess = new MemoryRateLimiter({ clock });
   const limiter = redis === undefined ? inProcess : new RedisRateLimiter({ connection: redis, fallback: inProcess });
   const clientAddress = createClientAddress(config.trustProxy);
+  const refusal = () => epoch.refusal;
   const pipeline = createPipeline({
     tokens,
     serverKeys,
@@ -142,7 +145,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     admit,
     tracer,
     clientAddress,
-    refusal: () => epoch.refusal,
+    refusal,
   });
   const opened = stack.move();
   return {
@@ -161,6 +164,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     gateways,
     tracer,
     clientAddress,
+    refusal,
     host({ port = config.port, ...parts }) {
       const ready = [...ownChecks, ...parts.ready];
       const http = createHttpHost({ ...parts, ready, pipeline, origins, log, limits, tls, port, host: config.host });

@@ -36,6 +36,7 @@ export type StackOptions = Pick<ProcessesOptions, 'count' | 'env' | 'envOf' | 'r
 const bounds = {
   ...wideLimits,
   LIMIT_HANDSHAKES_PER_SECOND: '100000',
+  LIMIT_HANDSHAKES_PER_ADDRESS_PER_10_SECONDS: '1000000',
   LIMIT_EVENT_LOOP_DELAY_MS: '60000',
   LIMIT_SESSIONS_PER_USER: '1000',
   LIMIT_ADMIN_PER_10_SECONDS: '1000000',

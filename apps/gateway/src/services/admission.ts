@@ -5,12 +5,13 @@ import {
   type Identity,
   NudgeError,
   type Revocations,
-  type SessionRegistry,
   type TokenVerifier,
 } from '@nudge/server-kit';
 import { handshakeAuthSchema, type Limits } from '@nudge/types';
+import { AddressRate } from './address-rate.ts';
 import type { Load } from './load-meter.ts';
 import type { Session } from './session.ts';
+import type { RuleInForce, SessionRule } from './session-rule.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface AdmissionOptions {
@@ -18,13 +19,14 @@ export interface AdmissionOptions {
   readonly limits: Limits;
   readonly load: Load;
   readonly sessions: Sessions;
-  readonly registry: SessionRegistry;
-  readonly gatewayId: string;
+  readonly rule: SessionRule;
   readonly tokens: TokenVerifier;
   readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh'>;
   readonly revocations: Revocations;
   /** Ensures the user's row and refuses banned users. */
   readonly admit: Admission;
+  /** Why nothing may be served now; undefined while all is well. */
+  readonly refusal: () => string | undefined;
 }
 
 /** A handshake that was let in. */
@@ -34,9 +36,6 @@ export interface Admitted {
   readonly resumed: boolean;
   readonly epoch: number;
 }
-
-/** Refused before the upgrade: whatever is spent on it is already too much. */
-export type HardRefusal = 'draining' | 'overloaded';
 
 /** How far beyond a soft bound the hard one lies. */
 const hardFactor = { rate: 2, delay: 4 } as const;
@@ -49,6 +48,7 @@ const refusalRoom = 100;
  */
 export class GatewayAdmission {
   readonly #options: AdmissionOptions;
+  readonly #addresses: AddressRate;
   #draining = false;
   #second = 0;
   #upgrades = 0;
@@ -56,27 +56,33 @@ export class GatewayAdmission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#addresses = new AddressRate(options.clock, options.limits.handshakesPerAddressPer10Seconds);
   }
 
   drain(): void {
     this.#draining = true;
   }
 
-  /** Asked before the upgrade, with the sockets open now. */
-  refuseUpgrade(sockets: number): HardRefusal | undefined {
+  /**
+   * Asked before the upgrade, with the sockets open now: whatever is spent on a refused one is already too much. What one address asks for above
+   * its share counts for nothing else.
+   */
+  refuseUpgrade(sockets: number, address: string): NudgeError | undefined {
     const { limits, load } = this.#options;
-    if (this.#draining) return 'draining';
+    if (this.#draining) return new NudgeError('draining', { retryAfterMs: hardDelay() });
+    const waitMs = this.#addresses.count(address);
+    if (waitMs !== undefined) return overloaded('handshakesPerAddressPer10Seconds', Math.max(1_000, waitMs));
     this.#tick();
     this.#upgrades++;
     const tooMany = sockets >= limits.gatewaySockets + refusalRoom;
     const tooFast = this.#upgrades > limits.handshakesPerSecond * hardFactor.rate;
     const tooSlow = load.delayMs > limits.eventLoopDelayMs * hardFactor.delay;
-    return tooMany || tooFast || tooSlow ? 'overloaded' : undefined;
+    return tooMany || tooFast || tooSlow ? new NudgeError('overloaded', { retryAfterMs: hardDelay() }) : undefined;
   }
 
   /** Judges a handshake; throws a {@link NudgeError}. Whoever gets a session attaches or abandons it. */
   async judge(auth: unknown): Promise<Admitted> {
-    const { limits, load, sessions, tokens, directory, revocations } = this.#options;
+    const { limits, load, sessions, tokens, directory, revocations, rule } = this.#options;
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: jitter(1_000) });
     this.#tick();
     if (++this.#handshakes > limits.handshakesPerSecond) throw overloaded('handshakesPerSecond', 1_000);
@@ -85,34 +91,52 @@ export class GatewayAdmission {
     const parsed = handshakeAuthSchema.safeParse(auth);
     if (!parsed.success)
       throw new NudgeError('invalid_request', {
-        detail: 'auth must be {token, deviceId, sessionId?, client?}',
+        detail: 'auth must be {token, deviceId, sessionId?, client?, platform?}',
       });
-    const { token, deviceId, sessionId } = parsed.data;
+    const { token, deviceId, sessionId, platform } = parsed.data;
+    const device = { deviceId, platform: platform ?? undefined };
     if (!directory.isFresh() || !revocations.isFresh())
       throw new NudgeError('database_unavailable', {
         retryAfterMs: jitter(2_000),
       });
+    this.#judgeServer();
     const identity = tokens.verify(token);
     const admitting = this.#judgeUser(identity);
     if (admitting !== undefined) await admitting;
-    const epoch = directory.epochOf(identity.appId);
 
     const found = sessionId == null ? undefined : sessions.find(identity, deviceId, sessionId);
     // A detached session is not counted: coming back makes it one more.
     const isOneMore = found === undefined || found.state === 'detached';
-    if (isOneMore) this.#judgeSessions(identity, 0);
-    const elsewhere = isOneMore ? await this.#sessionsElsewhere(identity) : 0;
-    // Whatever was revoked meanwhile found no session to end.
-    const still = this.#judgeUser(identity);
-    if (still !== undefined) await still;
+    const policy = isOneMore ? rule.of(identity.appId) : undefined;
+    if (isOneMore && policy === undefined) this.#judgeSessions(identity, 0);
+    const elsewhere = isOneMore ? await rule.elsewhere(identity) : [];
     // Others may have been let in meanwhile. From here until the session counts there is no wait, or a rush of one user would pass.
-    if (isOneMore) this.#judgeSessions(identity, elsewhere);
-    if (found !== undefined && found.state !== 'ended') {
-      sessions.claim(found);
-      return { session: found, identity, resumed: true, epoch };
+    let inForce: RuleInForce | undefined;
+    if (policy !== undefined) {
+      const newcomer = found === undefined ? { sessionId: '', ...device } : { sessionId: found.id, deviceId, platform: found.platform };
+      inForce = rule.judge(policy, identity, elsewhere, newcomer);
+      if (inForce === undefined) throw tooManySessions("the app's rule");
+    } else if (isOneMore) this.#judgeSessions(identity, elsewhere.length);
+    const resumed = found !== undefined && found.state !== 'ended';
+    if (resumed) sessions.claim(found);
+    const session = resumed ? found : await sessions.open(identity, device);
+    try {
+      // Whoever was banned or revoked before the session was there found nothing to end; from here on it is ended like any other.
+      this.#judgeServer();
+      const still = this.#judgeUser(identity);
+      if (still !== undefined) await still;
+      if (inForce !== undefined && !(await rule.enforce(inForce, session))) throw tooManySessions("the app's rule");
+    } catch (error) {
+      sessions.abandon(session, resumed);
+      throw error;
     }
-    const session = await sessions.open(identity, deviceId);
-    return { session, identity, resumed: false, epoch };
+    return { session, identity, resumed, epoch: directory.epochOf(identity.appId) };
+  }
+
+  /** Whether the database is the one that it was. */
+  #judgeServer(): void {
+    const detail = this.#options.refusal();
+    if (detail !== undefined) throw new NudgeError('database_unavailable', { detail, retryAfterMs: jitter(5_000) });
   }
 
   /** Whether nothing speaks against the user and the token. Only a user whose row is not known of yet has to be waited for. */
@@ -122,20 +146,11 @@ export class GatewayAdmission {
     return this.#options.admit(identity);
   }
 
-  async #sessionsElsewhere({ appId, userId }: Identity): Promise<number> {
-    const { registry, gatewayId } = this.#options;
-    const records = await registry.sessionsOf(appId, userId);
-    return records.filter((record) => record.gatewayId !== gatewayId).length;
-  }
-
   /** Refuses one session more than the user may have, `elsewhere` being those on other gateways. */
   #judgeSessions({ appId, userId }: Identity, elsewhere: number): void {
     const { limits, sessions } = this.#options;
     if (elsewhere + sessions.liveOf(appId, userId) < limits.sessionsPerUser) return;
-    throw new NudgeError('too_many_sessions', {
-      detail: `at most ${limits.sessionsPerUser} (sessionsPerUser)`,
-      retryAfterMs: jitter(30_000),
-    });
+    throw tooManySessions(`${limits.sessionsPerUser} (sessionsPerUser)`);
   }
 
   #tick(): void {
@@ -147,12 +162,19 @@ export class GatewayAdmission {
   }
 }
 
+function tooManySessions(bound: string): NudgeError {
+  return new NudgeError('too_many_sessions', { detail: `as many as there may be: ${bound}`, retryAfterMs: jitter(30_000) });
+}
+
 function overloaded(limit: string, retryAfterMs: number): NudgeError {
   return new NudgeError('overloaded', {
     detail: `the gateway is at its limit ${limit}`,
     retryAfterMs: jitter(retryAfterMs),
   });
 }
+
+/** When to come back after a refusal before the upgrade, ms. */
+const hardDelay = (): number => 1_000 + Math.random() * 2_000;
 
 /** Between once and twice `ms`, so that those refused together do not return together. */
 function jitter(ms: number): number {

@@ -33,10 +33,18 @@ export class PresenceService {
     this.#options = options;
   }
 
+  /** Tells the registry of a session that is about to be connected, and nobody else. */
+  async enrol(session: Session): Promise<void> {
+    if (session.state === 'ended') return;
+    session.enrolled = !session.present;
+    await this.#put(session);
+  }
+
   /** The session is there (again). */
   async arrived(session: Session): Promise<void> {
     session.present = true;
-    const alreadyOnline = this.#others(session).some((other) => other.status === 'online');
+    session.enrolled = false;
+    const alreadyOnline = this.#isOnlineElsewhere(session);
     // What is not known yet counts as hidden, and a first state that comes late makes no news of its own.
     if (session.relation?.isLoaded === false) await session.relation.first;
     if (!session.present) return;
@@ -46,20 +54,24 @@ export class PresenceService {
 
   /** The registry has lost what it knew of the session. */
   async register(session: Session): Promise<void> {
-    if (session.present) await this.#put(session);
+    if (session.present || session.enrolled) await this.#put(session);
   }
 
   /** The session has not come back in time, or said goodbye. */
   async departed(session: Session): Promise<void> {
-    if (!session.present) return;
+    const wasPresent = session.present;
+    if (!wasPresent && !session.enrolled) return;
     session.present = false;
+    session.enrolled = false;
+    // Of sessions that leave together the last one says so, for all.
+    const isNews = wasPresent && !this.#isOnlineElsewhere(session);
     const { registry } = this.#options;
     try {
       await registry.remove(session.appId, session.userId, session.id);
     } catch (error) {
       this.#failed(error);
     }
-    if (!this.#others(session).some((other) => other.status === 'online')) await this.#announce(session);
+    if (isNews && !this.#isOnlineElsewhere(session)) await this.#announce(session);
   }
 
   async set(session: Session, status: Exclude<PresenceStatus, 'offline'>): Promise<void> {
@@ -137,15 +149,18 @@ export class PresenceService {
     }
   }
 
-  #others(session: Session): Session[] {
-    return this.#options.hub.sessions(session.topic).filter((other) => other !== session && other.present);
+  /** Whether another session of the user, on this gateway, is online. */
+  #isOnlineElsewhere(session: Session): boolean {
+    return this.#options.hub.sessions(session.topic).some((other) => other !== session && other.present && other.status === 'online');
   }
 
   async #put(session: Session): Promise<void> {
-    const { appId, userId, deviceId, id: sessionId, status, connectedAt } = session;
+    const { appId, userId, deviceId, platform, id: sessionId, status, connectedAt } = session;
     const { registry, gatewayId } = this.#options;
+    const hidden = isHidden(session);
+    const named = platform === undefined ? {} : { platform };
     try {
-      await registry.put({ appId, userId, deviceId, sessionId, gatewayId, status, connectedAt, hidden: isHidden(session) });
+      await registry.put({ appId, userId, deviceId, ...named, sessionId, gatewayId, status, connectedAt, hidden });
     } catch (error) {
       this.#failed(error);
     }

@@ -12,12 +12,20 @@ import type { WatchedConversation } from './watched-conversation.ts';
  */
 export type SessionState = 'opening' | 'live' | 'detached' | 'ended';
 
+/** What a handshake says of its device. */
+export interface DeviceOf {
+  readonly deviceId: string;
+  readonly platform: string | undefined;
+}
+
 /** One device of a user on this gateway. Ten thousands of these idle in memory: what few sessions need is absent until needed. */
 export class Session implements Receiver {
   readonly id: string;
   readonly appId: string;
   readonly userId: string;
   readonly deviceId: string;
+  /** What its first handshake said; a resume changes nothing of it. */
+  readonly platform: string | undefined;
   /** Topic of its user; also the room that holds the user's watching sockets. */
   readonly topic: string;
   readonly box = new KeyBox();
@@ -37,9 +45,12 @@ export class Session implements Receiver {
   /** When a detached session is forgotten, ms. */
   resumableUntil = 0;
   status: Exclude<PresenceStatus, 'offline'> = 'online';
-  /** Whether the registry has it. */
+  /** Whether the registry has it and those who watch its user were told. */
   present = false;
-  connectedAt = 0;
+  /** Whether the registry has it although nobody was told: a rule for the user's sessions counts it before it is connected. */
+  enrolled = false;
+  /** When it was let in last, ms. The order in which a user's sessions came. */
+  connectedAt: number;
   /** What stands between its user and others; there while the user's topic is heard. */
   relation: Relation | undefined = undefined;
   watches: Map<string, WatchedConversation> | undefined = undefined;
@@ -52,13 +63,15 @@ export class Session implements Receiver {
   /** Of its own events; once there, its socket is in a room of its own (named by the session's id), to be left out. */
   customs: RateWindow | undefined = undefined;
 
-  constructor(id: string, identity: Identity, deviceId: string, topic: string) {
+  constructor(id: string, identity: Identity, device: DeviceOf, topic: string, connectedAt: number) {
     this.id = id;
     this.appId = identity.appId;
     this.userId = identity.userId;
-    this.deviceId = deviceId;
+    this.deviceId = device.deviceId;
+    this.platform = device.platform;
     this.topic = topic;
     this.expiresAt = identity.expiresAt;
     this.issuedAt = identity.issuedAt;
+    this.connectedAt = connectedAt;
   }
 }

@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
 import type { PresenceService } from './presence.ts';
 import type { Relations } from './relations.ts';
-import { Session } from './session.ts';
+import { type DeviceOf, Session } from './session.ts';
 import type { TypingRelay } from './typing.ts';
 import type { Watches } from './watches.ts';
 
@@ -81,10 +81,15 @@ export class Sessions {
     return this.#byId.values();
   }
 
+  /** The user's sessions here, those that are kept for a resume included. */
+  of(appId: string, userId: string): readonly Session[] {
+    return this.#options.hub.sessions(userTopic(appId, userId));
+  }
+
   /** Sessions of the user that are live or about to be, here. */
   liveOf(appId: string, userId: string): number {
     let live = 0;
-    for (const session of this.#options.hub.sessions(userTopic(appId, userId))) if (session.state !== 'detached') live++;
+    for (const session of this.of(appId, userId)) if (session.state !== 'detached') live++;
     return live;
   }
 
@@ -96,11 +101,11 @@ export class Sessions {
   }
 
   /** A new session; its keys are heard once this resolves. It replaces what the same device left behind. */
-  async open(identity: Identity, deviceId: string): Promise<Session> {
+  async open(identity: Identity, device: DeviceOf): Promise<Session> {
     // The handshake began before the drain did.
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: 1_000 });
     const topic = userTopic(identity.appId, identity.userId);
-    const session = new Session(randomUUID(), identity, deviceId, topic);
+    const session = new Session(randomUUID(), identity, device, topic, this.#options.clock.now());
     this.#byId.set(session.id, session);
     try {
       await this.#options.hub.join(topic, session);
@@ -130,6 +135,7 @@ export class Sessions {
   claim(session: Session): void {
     if (session.state !== 'detached') return;
     session.state = 'opening';
+    session.connectedAt = this.#options.clock.now();
     this.#detached.delete(session);
     this.#departures.remove(session, session.detachedCheckAt);
   }
@@ -143,7 +149,7 @@ export class Sessions {
 
   /** The session is live from now on; an older connection of it is told and closed. Answers false when the session has ended meanwhile. */
   attach(session: Session, connection: Connection, identity: Identity): boolean {
-    const { clock, coalescer, presence, hub, track } = this.#options;
+    const { coalescer, presence, hub, track } = this.#options;
     if (session.state === 'ended') return false;
     this.claim(session);
     const before = session.connection;
@@ -158,7 +164,6 @@ export class Sessions {
     this.#live++;
     session.state = 'live';
     session.connection = connection;
-    session.connectedAt = clock.now();
     this.#renew(session, identity);
     if (session.watches !== undefined) {
       connection.join(session.topic);

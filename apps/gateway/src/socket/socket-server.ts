@@ -35,6 +35,8 @@ export interface SocketServerOptions {
   readonly origins: OriginPolicy;
   readonly heartbeats: Heartbeats;
   readonly gatewayId: string;
+  /** Where a request comes from. */
+  readonly clientAddress: (request: IncomingMessage) => string;
   /** Carries the rooms over all gateways; without one they end at this process. */
   readonly wire: RoomWire | undefined;
   /** How long a client may take to send its CONNECT. */
@@ -148,7 +150,7 @@ export class SocketServer {
         ? new NudgeError('overloaded', { retryAfterMs: 1_000 })
         : judgeUpgrade(request, {
             origins: this.#options.origins,
-            refuse: () => app.admission.refuseUpgrade(this.size),
+            refuse: () => app.admission.refuseUpgrade(this.size, this.#options.clientAddress(request)),
           });
     if (typeof judged !== 'string') {
       this.#options.counts.countRefused(`http_${judged.status}`);

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { PassThrough } from 'node:stream';
-import { createOriginPolicy } from '@nudge/server-kit';
+import { createOriginPolicy, NudgeError } from '@nudge/server-kit';
 import { describe, expect, it } from 'vitest';
 import { judgeUpgrade, refuseUpgrade } from './upgrade.ts';
 
@@ -12,7 +12,7 @@ describe('upgrade', () => {
   it.each(['draining', 'overloaded'] as const)(
     'refuses with 503 and a delay while %s, but only what could have been let in',
     async (refusal) => {
-      const refuse = () => refusal;
+      const refuse = () => new NudgeError(refusal, { retryAfterMs: 1_500 });
       expect(judgeUpgrade(request('/elsewhere'), { origins, refuse })).toMatchObject({ code: 'not_found' });
       const error = judgeUpgrade(request(good), { origins, refuse });
       expect(error).toMatchObject({ code: refusal, status: 503 });

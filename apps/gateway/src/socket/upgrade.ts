@@ -3,12 +3,11 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { NudgeError, type OriginPolicy, toProblem } from '@nudge/server-kit';
 import { DEFAULT_NETWORK, type Network, networkSchema, SOCKET_PATH } from '@nudge/types';
-import type { HardRefusal } from '../services/admission.ts';
 
 export interface UpgradePolicy {
   readonly origins: OriginPolicy;
   /** Whether there is no room even for a refusal over the socket. */
-  readonly refuse: () => HardRefusal | undefined;
+  readonly refuse: () => NudgeError | undefined;
 }
 
 /** The heartbeat profile of the socket to be, or why there may be none. Asked before the upgrade, when a refusal costs nothing but an HTTP answer. */
@@ -35,8 +34,7 @@ export function judgeUpgrade(request: IncomingMessage, policy: UpgradePolicy): N
   }
   const { origin, host } = request.headers;
   if (!policy.origins.allows(origin, host)) return new NudgeError('origin_forbidden');
-  const refusal = policy.refuse();
-  return refusal === undefined ? profile.data : new NudgeError(refusal, { retryAfterMs: 1_000 + Math.random() * 2_000 });
+  return policy.refuse() ?? profile.data;
 }
 
 /** Answers an upgrade request over HTTP and closes. */

@@ -23,11 +23,36 @@ export function sessionsToEnd<S extends PolicySession>(
   const { maxSessions, onePerPlatform, whenFull } = policy ?? {};
   const others = sessions
     .filter(({ sessionId, deviceId }) => sessionId !== newcomer.sessionId && deviceId !== newcomer.deviceId)
-    .sort((a, b) => a.connectedAt - b.connectedAt || (a.sessionId < b.sessionId ? -1 : 1));
+    .sort(byAge);
   const rivals = onePerPlatform ? others.filter(({ platform }) => (platform ?? '') === (newcomer.platform ?? '')) : [];
   const rest = others.filter((session) => !rivals.includes(session));
   const surplus = maxSessions == null ? 0 : Math.max(0, rest.length + 1 - maxSessions);
   const end = [...rivals, ...rest.slice(0, surplus)];
   if (end.length > 0 && whenFull === 'refuse') return { admitted: false };
   return others.length - end.length + 1 > hardLimit ? { admitted: false } : { admitted: true, end };
+}
+
+/**
+ * The sessions that a rule leaves no room for, each taken to have begun when those older than it were there: what {@link sessionsToEnd} says one
+ * after the other, and what was left behind by a device that is there anew. Whoever has the same list comes to the same result, so that gateways
+ * that let newcomers in at the same moment agree on who stays.
+ */
+export function surplusSessions<S extends PolicySession>(policy: SessionPolicy, sessions: readonly S[]): S[] {
+  const surplus: S[] = [];
+  let staying: S[] = [];
+  for (const session of [...sessions].sort(byAge)) {
+    const verdict = sessionsToEnd(policy, staying, session);
+    if (!verdict.admitted) {
+      surplus.push(session);
+      continue;
+    }
+    const ends = (other: S) => other.deviceId === session.deviceId || verdict.end.includes(other);
+    surplus.push(...staying.filter(ends));
+    staying = [...staying.filter((other) => !ends(other)), session];
+  }
+  return surplus;
+}
+
+function byAge(a: PolicySession, b: PolicySession): number {
+  return a.connectedAt - b.connectedAt || (a.sessionId < b.sessionId ? -1 : 1);
 }

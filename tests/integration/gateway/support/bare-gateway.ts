@@ -23,7 +23,7 @@ export async function startBareGateway(deps: Partial<GatewayDeps> = {}): Promise
       relations: async (users) => users.map(() => ({ related: [], hidden: false })),
     },
     tokens: { verify: (userId) => ({ appId: 'one', userId, issuedAt: Date.now(), expiresAt: Date.now() + 3_600_000, kid: 'one.1' }) },
-    directory: { epochOf: () => 1, isFresh: () => true },
+    directory: { epochOf: () => 1, isFresh: () => true, sessionPolicyOf: () => undefined },
     admit: () => undefined,
     origins: createOriginPolicy({ allowed: [], localhost: false }),
     metrics: createMetrics(),

@@ -135,7 +135,9 @@ export interface GatewayServerOptions {
   readonly bus?: MemoryBus;
   readonly registry?: SessionRegistry;
   /** What else a gateway may be composed of. */
-  readonly deps?: Pick<GatewayDeps, 'ephemeral' | 'revocations' | 'onDraining' | 'pickTarget'>;
+  readonly deps?: Partial<
+    Pick<GatewayDeps, 'ephemeral' | 'revocations' | 'onDraining' | 'pickTarget' | 'admit' | 'refusal' | 'clientAddress'>
+  >;
   /** Stands in front of the database. */
   readonly membership?: (store: MembershipSource) => MembershipSource;
 }

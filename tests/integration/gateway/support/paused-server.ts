@@ -11,7 +11,7 @@ import { createLogger, createMetrics, createOriginPolicy, MemoryBus, MemorySessi
 import { defaultLimits } from '@nudge/types';
 
 const sockets = Number(process.argv[2]);
-const limits = { ...defaultLimits, handshakesPerSecond: 100_000, eventLoopDelayMs: 100_000 };
+const limits = { ...defaultLimits, handshakesPerSecond: 100_000, handshakesPerAddressPer10Seconds: 100_000, eventLoopDelayMs: 100_000 };
 const log = createLogger({ name: 'paused', level: 'silent' });
 const bus = new MemoryBus();
 const metrics = createMetrics();
@@ -28,7 +28,7 @@ const gateway = createGateway({
     relations: async (users) => users.map(() => ({ related: [], hidden: false })),
   },
   tokens: { verify: identity },
-  directory: { epochOf: () => 1, isFresh: () => true },
+  directory: { epochOf: () => 1, isFresh: () => true, sessionPolicyOf: () => undefined },
   admit: () => undefined,
   origins: createOriginPolicy({ allowed: [], localhost: false }),
   metrics,
