@@ -28,15 +28,16 @@ export class Device {
   readonly connections: { readonly gatewayId: string; readonly url: string; readonly resumed: boolean; readonly at: number }[] = [];
   readonly controls: Control[] = [];
   /** The server's last word, when it wants the client back no more. */
-  stopped: { readonly at: number; readonly code: string } | undefined;
+  stopped: { readonly at: number; readonly reason: string } | undefined;
   lastKeyAt = 0;
 
-  constructor({ url, token, userId, name }: { url: string; token: string; userId: string; name: string }) {
+  constructor(options: { url: string; token: string; userId: string; name: string; gateways: readonly string[] | undefined }) {
+    const { url, token, userId, name, gateways } = options;
     this.userId = userId;
     this.name = name;
     this.client = new NudgeClient({
       url,
-      gateways: 'dispatcher',
+      gateways: gateways === undefined ? 'dispatcher' : { gateways, sync: url },
       token,
       deviceId: name,
       storage: new MemoryStorage({ entriesPerLog: 100_000 }),
@@ -60,8 +61,8 @@ export class Device {
     this.client.on('key', () => {
       this.lastKeyAt = performance.now();
     });
-    this.client.on('stopped', ({ error }) => {
-      this.stopped = { at: performance.now(), code: error.code };
+    this.client.on('stopped', ({ error, said }) => {
+      this.stopped = { at: performance.now(), reason: said?.reason ?? error.code };
     });
   }
 
@@ -74,8 +75,8 @@ export class Device {
 export interface Fleet extends AsyncDisposable {
   readonly groups: readonly Group[];
   readonly devices: readonly Device[];
-  /** Adds devices to the fleet and brings them online. */
-  add(userId: string, names: readonly string[]): Promise<Device[]>;
+  /** Adds devices to the fleet and brings them online, on gateways of the caller's choice or where the dispatcher sends them. */
+  add(userId: string, names: readonly string[], gateways?: readonly string[]): Promise<Device[]>;
 }
 
 export interface FleetOptions {
@@ -97,9 +98,9 @@ export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: Fle
   }
   const devices: Device[] = [];
   const open = new AsyncDisposableStack();
-  const add = async (userId: string, names: readonly string[]) => {
+  const add = async (userId: string, names: readonly string[], gateways?: readonly string[]) => {
     const added = names.map((name) => {
-      const device = new Device({ url: stack.url, token: stack.app.token(userId), userId, name });
+      const device = new Device({ url: stack.url, token: stack.app.token(userId), userId, name, gateways });
       open.defer(() => device.client.close());
       return device;
     });

@@ -10,7 +10,7 @@ const firstBackoffMs = 200;
 const longestBackoffMs = 10_000;
 /** A process that served this long was healthy: the next crash starts with the shortest backoff again, ms. */
 const healthyAfterMs = 10_000;
-const rememberedLines = 8;
+const rememberedLines = 20;
 
 /** `serving`: its check has passed since it started. */
 export type ProcessState = 'starting' | 'serving' | 'down' | 'stopping' | 'stopped';
