@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { httpClient } from '../protocol/support/http.ts';
 import { type Child, startChild } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { isAlive } from './support/alive.ts';
 import { Crowd } from './support/crowd.ts';
 import { freePorts } from './support/free-ports.ts';
 import { type Stack, startStack } from './support/stack.ts';
@@ -24,14 +25,21 @@ async function startWorkers(stack: Stack, port: number, env: Readonly<Record<str
   });
 }
 
+/** Pids of the workers by their number, once all serve. */
 async function serving(child: Child): Promise<number[]> {
-  const pids = () =>
-    child.lines.flatMap((line) => {
-      const [, pid] = /"workerPid":(\d+),"msg":"a worker (?:serves|is back)"/.exec(line) ?? [];
-      return pid === undefined ? [] : [Number(pid)];
-    });
-  await waitFor('the workers', () => pids().length === workers, { timeoutMs: 60_000 });
-  return pids();
+  const pids = new Map<string, number>();
+  await waitFor(
+    'the workers',
+    () => {
+      for (const line of child.lines) {
+        const [, name, pid] = /"worker":"(worker-\d+)","workerPid":(\d+),"msg":"a worker serves"/.exec(line) ?? [];
+        if (name !== undefined) pids.set(name, Number(pid));
+      }
+      return pids.size === workers;
+    },
+    { timeoutMs: 60_000 },
+  );
+  return Array.from({ length: workers }, (_, at) => pids.get(`worker-${at + 1}`) ?? 0);
 }
 
 async function dispatched(stack: Stack): Promise<string[]> {
@@ -111,13 +119,3 @@ test('the workers end when their launcher dies without a word', async () => {
   await child.kill('SIGKILL');
   await waitFor('the workers to end', () => pids.every((pid) => !isAlive(pid)), { timeoutMs: 30_000 });
 }, 120_000);
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
-    throw error;
-  }
-}
