@@ -1,4 +1,4 @@
-export { type GatewayConfig, gatewayConfig } from './config.ts';
+export { type GatewayConfig, gatewayConfig, readGatewayConfig } from './config.ts';
 export { createGateway, type Gateway, type GatewayDeps } from './gateway.ts';
 export type { MemberOf, MembershipSource } from './services/membership.ts';
 export type { Standing } from './services/watched-conversation.ts';

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { readGatewayConfig } from '@nudge/gateway';
 import { type Environment, type ProcessEvent, SupervisedProcess } from '@nudge/server-kit';
 import { type FrontDoor, openFrontDoor } from './front-door.ts';
 import { portsFrom } from './ports.ts';
@@ -12,8 +13,10 @@ const scripts: Readonly<Record<Role, string>> = {
   sync: fileURLToPath(new URL('../../../sync/src/main.ts', import.meta.url)),
 };
 
-/** A gateway moves its sockets first; what it is given by default, with some time to end. */
-const stopMs: Readonly<Record<Role, number>> = { gateway: 20_000, api: 12_000, sync: 12_000 };
+/** An app ends itself within 10 s, a gateway within the time it has to move its sockets; this is for one that hangs. */
+function stopMsOf(role: Role, env: Environment): number {
+  return role === 'gateway' ? readGatewayConfig(env).stopMs + 2_000 : 12_000;
+}
 
 /** One app as a process of its own. */
 export interface AppProcess {
@@ -140,7 +143,7 @@ async function startApp({ role, name, port, opsPort }: Plan, env: Environment, o
     command: [process.execPath, ...node, scripts[role]],
     env,
     check: async () => (await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok,
-    stopMs: stopMs[role],
+    stopMs: stopMsOf(role, env),
     onLine: (line) => onLine?.(name, line),
     onEvent: (event) => onEvent?.(name, event),
   });
