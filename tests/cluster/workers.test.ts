@@ -27,19 +27,19 @@ async function startWorkers(stack: Stack, port: number, env: Readonly<Record<str
 
 /** Pids of the workers by their number, once all serve. */
 async function serving(child: Child): Promise<number[]> {
-  const pids = new Map<string, number>();
+  const pids = new Map<number, number>();
   await waitFor(
     'the workers',
     () => {
       for (const line of child.lines) {
-        const [, name, pid] = /"worker":"(worker-\d+)","workerPid":(\d+),"msg":"a worker serves"/.exec(line) ?? [];
-        if (name !== undefined) pids.set(name, Number(pid));
+        const [, worker, pid] = /"worker":(\d+),"workerPid":(\d+),"msg":"a worker serves"/.exec(line) ?? [];
+        if (worker !== undefined) pids.set(Number(worker), Number(pid));
       }
       return pids.size === workers;
     },
     { timeoutMs: 60_000 },
   );
-  return Array.from({ length: workers }, (_, at) => pids.get(`worker-${at + 1}`) ?? 0);
+  return Array.from({ length: workers }, (_, at) => pids.get(at + 1) ?? 0);
 }
 
 async function dispatched(stack: Stack): Promise<string[]> {

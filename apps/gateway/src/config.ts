@@ -101,7 +101,7 @@ export function readGatewayConfig(env: Environment = process.env): GatewayProces
 
 /** Gateways that one launcher runs as processes of their own. */
 export interface WorkersConfig extends Pick<Config, 'logLevel' | 'logFormat'> {
-  readonly workers: readonly { readonly name: string; readonly env: Environment }[];
+  readonly workers: readonly { readonly number: number; readonly env: Environment }[];
   /** How long a worker may take to stop, ms. */
   readonly stopMs: number;
 }
@@ -130,7 +130,7 @@ export function readWorkersConfig(env: Environment = process.env): WorkersConfig
     // A worker ends itself within its own time; this is for one that hangs.
     stopMs: stopMs + 1_000,
     workers: Array.from({ length: count }, (_, at) => ({
-      name: `worker-${at + 1}`,
+      number: at + 1,
       env: {
         ...env,
         GATEWAY_WORKER: String(at + 1),

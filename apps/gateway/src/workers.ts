@@ -14,23 +14,23 @@ export async function startWorkers({ workers, stopMs, logLevel, logFormat }: Wor
   const stop = async () => {
     await Promise.all(started.map((worker) => worker.stop()));
   };
-  const tell = (name: string, event: ProcessEvent) => {
+  const tell = (worker: number, event: ProcessEvent) => {
     if (event.type === 'ended')
-      log.error({ worker: name, workerPid: event.pid, restartInMs: event.restartInMs }, `a worker ended ${describeEnd(event.end)}`);
+      log.error({ worker, workerPid: event.pid, restartInMs: event.restartInMs }, `a worker ended ${describeEnd(event.end)}`);
     else if (event.type === 'failed')
-      log.error({ worker: name, restartInMs: event.restartInMs, err: event.error }, 'a worker could not be started again');
-    else log.info({ worker: name, workerPid: event.pid }, event.again ? 'a worker is back' : 'a worker serves');
+      log.error({ worker, restartInMs: event.restartInMs, err: event.error }, 'a worker could not be started again');
+    else log.info({ worker, workerPid: event.pid }, event.again ? 'a worker is back' : 'a worker serves');
   };
   const results = await Promise.allSettled(
-    workers.map(async ({ name, env }) => {
+    workers.map(async ({ number, env }) => {
       const worker = await SupervisedProcess.start({
-        name,
+        name: `worker ${number}`,
         command: [process.execPath, ...process.execArgv, script],
         env,
         check: () => ready(env),
         stopMs,
         onLine: (line) => process.stdout.write(`${line}\n`),
-        onEvent: (event) => tell(name, event),
+        onEvent: (event) => tell(number, event),
       });
       started.push(worker);
     }),
