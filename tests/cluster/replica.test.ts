@@ -22,7 +22,12 @@ beforeAll(async () => {
   const primary = inject('postgres');
   [steady, late] = await Promise.all([createReplica({ primary }), createReplica({ primary, applyDelayMs: lagMs })]);
   const { connectionString } = database;
-  stack = await startStack({ database, replicaUrls: [steady.through(connectionString), late.through(connectionString)] });
+  stack = await startStack({
+    database,
+    replicaUrls: [steady.through(connectionString), late.through(connectionString)],
+    // Next to nothing is kept, so that pulls are the databases' to answer.
+    envOf: { sync: { SYNC_TAIL_ENTRIES: '1', SYNC_CACHE_BYTES: '1' } },
+  });
   fleet = await startFleet(stack);
 }, 240_000);
 afterAll(async () => {
@@ -38,12 +43,15 @@ test('one replica lags by 10 s and the other stands still: every pull with min h
   loads.push(load);
   await load.progress(20);
   await steady.pauseReplay();
+  const pausedAt = Date.now();
   const behind = await lastSeqs(late);
   await load.progress(60);
   const [primary, paused, lagging] = [await lastSeqs(), await lastSeqs(steady), await lastSeqs(late)];
   expect(paused, 'the first replica stands still').toBeLessThan(primary);
   expect(lagging, 'the second is behind').toBeLessThan(primary);
   expect(behind).toBeLessThanOrEqual(lagging);
+  expect(await askedAt(steady), 'the one that stands still was asked').toBeGreaterThan(pausedAt);
+  expect(await askedAt(late), 'the one that lags was asked').toBeGreaterThan(pausedAt);
   await steady.resumeReplay();
   await steady.caughtUp();
   expect(await lastSeqs(steady)).toBeGreaterThan(paused);
@@ -76,6 +84,20 @@ async function lastSeqs(replica?: Replica): Promise<number> {
   try {
     const { rows } = await client.query<{ sum: number }>('select coalesce(sum(last_seq), 0)::int as sum from conversation');
     return rows[0]?.sum ?? 0;
+  } finally {
+    await client.end();
+  }
+}
+
+/** When, by its own clock, the pull side last asked a replica; ms since 1970. */
+async function askedAt(replica: Replica): Promise<number> {
+  const client = new pg.Client(replica.through(database.connectionString));
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ at: Date | null }>(
+      "select max(query_start) as at from pg_stat_activity where application_name = 'nudge-sync-replica' and datname = current_database()",
+    );
+    return rows[0]?.at?.getTime() ?? 0;
   } finally {
     await client.end();
   }
