@@ -19,7 +19,7 @@ export class MessageVersions {
   }
 
   /** Oldest first, the present one last; none of a redacted message. Throws `not_found` when there is no such message in the app. */
-  async page(entry: EntryKey, cursor: number, limit: number): Promise<{ versions: MessageVersion[]; nextCursor: number | null }> {
+  async page(entry: EntryKey, cursor: number, limit: number): Promise<{ versions: MessageVersion[]; nextCursor?: number }> {
     const page = await this.#router.route(entry.conversationId).pool.versions(entry, cursor, limit);
     if (page === null) throw new NudgeError('not_found');
     const versions = page.versions.map(({ body, mentions, writtenAt }) => ({
@@ -27,6 +27,7 @@ export class MessageVersions {
       writtenAt,
       ...(mentions === null ? {} : { mentions: [...mentions] }),
     }));
-    return { versions, nextCursor: page.more ? (page.versions.at(-1)?.editSeq ?? null) : null };
+    const last = page.versions.at(-1)?.editSeq ?? null;
+    return page.more && last !== null ? { versions, nextCursor: last } : { versions };
   }
 }
