@@ -68,7 +68,9 @@ export class RouteTree<Value> {
 
 /** The child whose segment stands at `start`, whole. */
 function fixedChild<Value>(node: Node<Value>, target: string, start: number, end: number): Node<Value> | undefined {
+  const first = target.charCodeAt(start);
   for (const child of node.children) {
+    if (child.segment !== '' && child.segment.charCodeAt(0) !== first) continue;
     const stop = start + child.segment.length;
     if (target.startsWith(child.segment, start) && (stop === end || (stop < end && target.charCodeAt(stop) === slash))) return child;
   }

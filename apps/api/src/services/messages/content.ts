@@ -57,13 +57,15 @@ export function extraText(fields: {
   readonly ifStateSeq?: number | null | undefined;
   readonly atMost?: number;
 }): string | null {
-  const { replyTo, mentions, expiresIn, ifStateSeq, atMost } = fields;
+  const { replyTo = null, mentions = null, expiresIn = null, ifStateSeq = null, atMost = null } = fields;
+  // most messages have none of it
+  if (replyTo === null && mentions === null && expiresIn === null && ifStateSeq === null && atMost === null) return null;
   const extra = {
-    ...(replyTo === undefined || replyTo === null ? {} : { replyTo }),
-    ...(mentions === undefined || mentions === null || mentions.length === 0 ? {} : { mentions: [...new Set(mentions)] }),
-    ...(expiresIn === undefined || expiresIn === null ? {} : { expiresInSeconds: expiresIn }),
-    ...(ifStateSeq === undefined || ifStateSeq === null ? {} : { ifStateSeq }),
-    ...(atMost === undefined ? {} : { atMost }),
+    ...(replyTo === null ? {} : { replyTo }),
+    ...(mentions === null || mentions.length === 0 ? {} : { mentions: [...new Set(mentions)] }),
+    ...(expiresIn === null ? {} : { expiresInSeconds: expiresIn }),
+    ...(ifStateSeq === null ? {} : { ifStateSeq }),
+    ...(atMost === null ? {} : { atMost }),
   };
   const text = JSON.stringify(extra);
   return text === '{}' ? null : text;
