@@ -31,7 +31,7 @@ export type { ConversationRow, ConversationState, ConversationType, EntryText, H
 export { updateAppSettings } from './sql/app-settings.ts';
 export { applyFeed, type FeedItem } from './sql/apply-feed.ts';
 export { type BanRow, banList } from './sql/ban-list.ts';
-export { type BlockChange, type BlockRow, blockedBetween, listBlocks, mirrorBlock, setBlock } from './sql/blocks.ts';
+export { type BlockChange, type BlockRow, blockedBetween, isBlockedBy, listBlocks, mirrorBlock, setBlock } from './sql/blocks.ts';
 export { conversationStates } from './sql/conversation-states.ts';
 export { type CreatedConversation, conversationOfUser, createConversation, type NewConversation } from './sql/create-conversation.ts';
 export { type EntriesPage, type EntriesRequest, entriesAfter } from './sql/entries-after.ts';

@@ -64,6 +64,23 @@ describe('a block', () => {
     }
   });
 
+  it('refuses metadata of the blocked one to a direct conversation that is created with it', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    (await block(ann, bob.id)).ok();
+    const ask = (by: Person, other: Person, more: object) =>
+      world.http.call('createConversation', { token: by.token, body: { type: 'direct', members: [other.id], ...more } });
+    (await ask(bob, ann, { metadata: { text: 'y' } })).refused('blocked');
+    expect((await world.http.call('listHeads', { token: ann.token, query: {} })).ok().items).toEqual([]);
+    // Without it the conversation comes to be, and what names it again changes nothing.
+    const { id } = (await ask(bob, ann, {})).ok(201).conversation;
+    expect((await ask(bob, ann, { metadata: { text: 'y' } })).ok(200).conversation).toMatchObject({ id, metadata: null });
+
+    // The blocker may.
+    const [cem, dan] = await world.people('cem', 'dan');
+    (await block(cem, dan.id)).ok();
+    expect((await ask(cem, dan, { metadata: { n: 1 } })).ok(201).conversation.metadata).toEqual({ n: 1 });
+  });
+
   it('changes nothing in groups: entries stay the same for all', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });

@@ -57,6 +57,7 @@ describe('creating', () => {
     ['nobody', (_: Person, __: Person) => ({ type: 'direct' })],
     ['oneself', (ann: Person) => ({ type: 'direct', members: [ann.id] })],
     ['three', (_: Person, bob: Person) => ({ type: 'direct', members: [bob.id, 'somebody'] })],
+    ['a title', (_: Person, bob: Person) => ({ type: 'direct', members: [bob.id], title: 'us' })],
     ['a key', (_: Person, bob: Person) => ({ type: 'direct', members: [bob.id], key: 'k' })],
     ['an unknown type', () => ({ type: 'party' })],
     ['no type', () => ({})],

@@ -172,7 +172,7 @@ export function createApi(deps: ApiDeps): Api {
   });
   const services = {
     ...userSide,
-    conversations: new Conversations({ router, effects, usersNamed, limits, clock }),
+    conversations: new Conversations({ router, effects, users, usersNamed, limits, clock }),
     conversationChanges: new ConversationChanges({ appender, limits, clock }),
     memberships: new Memberships({ router, appender, effects, usersNamed, limits, clock }),
     messages: new Messages({ router, appender, scheduler: userSide.scheduled, secrets, countable, limits, clock }),

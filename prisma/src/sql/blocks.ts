@@ -56,6 +56,12 @@ const between: Statement = {
     where x.ids is not null`,
 };
 
+/** Index: `block_pkey`, one row. No lock. */
+const one: Statement = {
+  name: 'blocked_by',
+  text: `select exists (select from block b where b.app_id = $1 and b.user_id = $2 and b.kind = 'blocked_by' and b.other_id = $3) as blocked`,
+};
+
 /**
  * Blocks a user or takes it back. `changed` false: it stood so already, one of the two is no user, or the bound is reached. `feedVersion`:
  * of the blocker, to be told to the blocker's devices; null unless changed. `mirrorBlock` comes next.
@@ -91,4 +97,9 @@ export async function blockedBetween(pool: Pool, appId: string, userIds: readonl
   if (userIds.length === 0) return new Map();
   const rows = await run<{ id: string; ids: string }>(pool, between, [appId, userIds]);
   return new Map(rows.map((row) => [row.id, row.ids.split('\n')]));
+}
+
+/** Whether `userId` is blocked by `otherId`. */
+export async function isBlockedBy(pool: Pool, appId: string, userId: string, otherId: string): Promise<boolean> {
+  return (await runOne<{ blocked: boolean }>(pool, one, [appId, userId, otherId])).blocked;
 }

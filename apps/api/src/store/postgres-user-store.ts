@@ -3,6 +3,7 @@ import {
   blockedBetween,
   feedAfter,
   getUser,
+  isBlockedBy,
   joinedCounts,
   listBlocks,
   type Pool,
@@ -93,6 +94,10 @@ export class PostgresUserStore implements UserStore {
 
   async relatedByBlocks(appId: string, userId: string): Promise<ReadonlySet<string>> {
     return new Set((await blockedBetween(this.#pool, appId, [userId])).get(userId));
+  }
+
+  isBlockedBy(appId: string, userId: string, otherId: string): Promise<boolean> {
+    return isBlockedBy(this.#pool, appId, userId, otherId);
   }
 
   async setBlock(change: BlockChange): Promise<boolean> {

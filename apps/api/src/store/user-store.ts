@@ -88,6 +88,7 @@ export interface UserStore {
   presenceVisibility(appId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, PresenceVisibility>>;
   /** Users whom this one blocks or is blocked by. */
   relatedByBlocks(appId: string, userId: string): Promise<ReadonlySet<string>>;
+  isBlockedBy(appId: string, userId: string, otherId: string): Promise<boolean>;
   /** Whether anything changed; false also when one of the two is no user. */
   setBlock(change: BlockChange): Promise<boolean>;
   /** Users whom this one blocks, by id, after another. */

@@ -43,7 +43,7 @@ export const conversationRoutes = (limits: Limits) =>
       bodyLimit: 'httpBodyBytes',
       body: newConversation(limits, limits.membersPerRequest),
       answers: { 200: conversationAnswer, 201: conversationAnswer },
-      errors: ['user_unknown', 'not_found', 'too_large'],
+      errors: ['user_unknown', 'not_found', 'blocked', 'too_large'],
     },
     getConversation: {
       method: 'GET',

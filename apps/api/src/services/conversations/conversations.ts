@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, NudgeError, type Router } from '@nudge/server-kit';
 import type { Conversation, Limits, Member } from '@nudge/types';
 import type { ConversationRow, ConversationStore, MemberRow } from '../../store/conversation-store.ts';
+import type { UserStore } from '../../store/user-store.ts';
 import type { EffectRunner } from '../outbox/effects.ts';
-import { type ConversationRequest, draftConversation } from './draft.ts';
+import { type ConversationDraft, type ConversationRequest, draftConversation } from './draft.ts';
 import type { UsersNamed } from './users-named.ts';
 
 /** Up to this many first members have learned of a conversation when its creator is answered; more learn of it right after. */
@@ -12,6 +13,7 @@ const FEEDS_BEFORE_ANSWER = 100;
 export interface ConversationsOptions {
   readonly router: Router<ConversationStore>;
   readonly effects: EffectRunner;
+  readonly users: Pick<UserStore, 'isBlockedBy'>;
   readonly usersNamed: UsersNamed;
   readonly limits: Pick<Limits, 'metadataBytes' | 'pageEntries'>;
   readonly clock: Clock;
@@ -25,26 +27,41 @@ export class Conversations {
     this.#options = options;
   }
 
-  /** As `create`, for a creator that somebody else names: throws `user_unknown` when it does not exist. */
+  /** As `create`, for a creator that somebody else names: throws `user_unknown` when it does not exist. Blocks do not apply. */
   async createFor(
     appId: string,
     creatorId: string,
     request: ConversationRequest,
   ): Promise<{ created: boolean; conversation: Conversation }> {
     await this.#options.usersNamed.mustExist(appId, [creatorId]);
-    return this.create(appId, creatorId, request);
+    return this.#create(appId, creatorId, draftConversation(appId, creatorId, request, this.#options.limits), false);
   }
 
-  /** Creates the conversation, or answers the one that the same request created before, which the creator sees again if it was hidden. */
+  /**
+   * Creates the conversation, or answers the one that the same request created before, which the creator sees again if it was hidden.
+   * Throws `blocked` when it would bring a direct conversation with metadata to someone who blocks the creator.
+   */
   async create(appId: string, creatorId: string, request: ConversationRequest): Promise<{ created: boolean; conversation: Conversation }> {
-    const { router, effects, usersNamed, limits } = this.#options;
-    const { derived, ...draft } = draftConversation(appId, creatorId, request, limits);
+    return this.#create(appId, creatorId, draftConversation(appId, creatorId, request, this.#options.limits), true);
+  }
+
+  async #create(
+    appId: string,
+    creatorId: string,
+    { derived, ...draft }: ConversationDraft,
+    blocksApply: boolean,
+  ): Promise<{ created: boolean; conversation: Conversation }> {
+    const { router, effects, users, usersNamed } = this.#options;
     const store = router.route(draft.id).pool;
     // A repeated request must not fail for what has changed since the first: who exists already is not judged again.
     const exists = derived && (await store.standing({ appId, conversationId: draft.id, userId: creatorId })) !== null;
     if (!exists) {
       await usersNamed.mustExist(appId, draft.members);
       await usersNamed.mustHaveRoom(appId, [creatorId, ...draft.members]);
+      const [other] = draft.members;
+      if (blocksApply && draft.type === 'direct' && draft.metadata !== null && other !== undefined) {
+        if (await users.isBlockedBy(appId, creatorId, other)) throw new NudgeError('blocked');
+      }
     }
     const outboxId = randomUUID();
     const { created, conversation, current, shown } = await store.create({

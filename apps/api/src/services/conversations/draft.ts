@@ -27,7 +27,7 @@ export interface ConversationDraft {
 
 /**
  * Makes a request definite. Members are a set: the creator belongs to it anyway, and naming somebody twice means once. Throws
- * `invalid_request` for a direct conversation without exactly one other member or with a key, `too_large` for metadata over its limit.
+ * `invalid_request` for a direct conversation without exactly one other member, with a key or with a title, `too_large` for metadata over its limit.
  */
 export function draftConversation(
   appId: string,
@@ -50,6 +50,7 @@ export function draftConversation(
       throw invalid('body.members', 'a direct conversation has exactly one other member: name one user who is not the creator');
     }
     if (key !== undefined && key !== null) throw invalid('body.key', 'a direct conversation exists once per pair: leave out key');
+    if (common.title !== null) throw invalid('body.title', 'a direct conversation has no title: leave it out');
     return { ...common, id: directConversationId(appId, creatorId, other), derived: true };
   }
   if (key !== undefined && key !== null) return { ...common, id: keyedConversationId(appId, creatorId, key), derived: true };
