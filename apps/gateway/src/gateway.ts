@@ -120,7 +120,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const hub: Hub = new Hub({
     bus,
+    clock,
     coalescer,
+    resyncSpreadMs: config.resyncSpreadMs,
+    onLate(topic) {
+      watches.onLate(topic);
+      relations.onUser(topic);
+    },
     onConversationKey: (topic, logName, seq) => watches.onKey(topic, logName, seq),
     onControl: (topic, message) => watches.onControl(topic, message.memberVersion),
     onReceipt: (topic, message) => receipts.hear(topic, message),
@@ -278,6 +284,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     stopRevoking();
     await registration.stop();
     sessions.stop();
+    hub.stop();
     coalescer.stop();
     load.stop();
     await Promise.all([watches.stop(), relations.stop()]);

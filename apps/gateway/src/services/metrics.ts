@@ -23,6 +23,7 @@ export function registerMetrics(metrics: Metrics, { counts, sessions, hub, watch
   read('sessions_live', 'Sessions with a connection', () => sessions.liveCount);
   read('sessions_detached', 'Sessions kept for a resume', () => sessions.detachedCount);
   read('topics', 'Bus topics subscribed', () => hub.size);
+  read('topics_late', 'Of those, not heard yet although sessions count on them: the bus is away', () => hub.lateCount);
   read('watched_conversations', 'Conversations watched by any session', () => watches.size);
   read('gap_seconds', 'Gap between two pushes to the same session', () => load.gapMs / 1_000);
   read('event_loop_delay_seconds', 'Event-loop delay as admission sees it', () => load.delayMs / 1_000);

@@ -8,6 +8,7 @@ import type { Hub } from './hub.ts';
 import type { PresenceService } from './presence.ts';
 import type { Relations } from './relations.ts';
 import { type DeviceOf, Session } from './session.ts';
+import { settledWithin } from './settled-within.ts';
 import type { TypingRelay } from './typing.ts';
 import type { Watches } from './watches.ts';
 
@@ -100,35 +101,20 @@ export class Sessions {
     return own ? session : undefined;
   }
 
-  /** A new session; its keys are heard once this resolves. It replaces what the same device left behind. */
+  /** A new session; its keys are heard once this resolves, or it is told to resync when they are. It replaces what the same device left behind. */
   async open(identity: Identity, device: DeviceOf): Promise<Session> {
     // The handshake began before the drain did.
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: 1_000 });
     const topic = userTopic(identity.appId, identity.userId);
     const session = new Session(randomUUID(), identity, device, topic, this.#options.clock.now());
     this.#byId.set(session.id, session);
-    try {
-      await this.#options.hub.join(topic, session);
-    } catch (error) {
-      this.end(session);
-      throw error;
-    }
+    await this.#options.hub.join(topic, session);
     if (session.state !== 'ended') {
-      session.relation = this.#options.relations.hold(identity.appId, identity.userId);
-      if (!session.relation.isLoaded) await this.#within(session.relation.first);
+      const { clock, relations, relationsWaitMs } = this.#options;
+      session.relation = relations.hold(identity.appId, identity.userId);
+      if (!session.relation.isLoaded) await settledWithin(clock, relationsWaitMs, session.relation.first);
     }
     return session;
-  }
-
-  /** Settles with `work`, or when a handshake has waited for it long enough. */
-  #within(work: Promise<void>): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#options.clock.after(this.#options.relationsWaitMs, resolve);
-      void work.then(() => {
-        cancel();
-        resolve();
-      });
-    });
   }
 
   /** Takes a session out of the resume window, for a connection that is being made. */

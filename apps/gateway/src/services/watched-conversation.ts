@@ -27,7 +27,7 @@ export interface WatchedConversation {
   readonly log: LogName;
   /** Bus topic and room. */
   readonly topic: string;
-  /** Settled once its topic is subscribed. */
+  /** Settled once its topic is subscribed, or the bus was waited for long enough. */
   readonly opening: Promise<void>;
   /** Sessions that watch it, and questions on their way. */
   holds: number;

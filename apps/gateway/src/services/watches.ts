@@ -64,7 +64,10 @@ export class Watches {
     await Promise.all([this.#poll, ...this.#rechecks.values()]);
   }
 
-  /** Watches what the session may see. The heads are read after the subscriptions are in force: a later key is heard. */
+  /**
+   * Watches what the session may see. The heads are read after the subscriptions are in force: a later key is heard. Where the bus is away they are
+   * in force later, and then the session is told to resync.
+   */
   async watch(session: Session, conversationIds: readonly string[]): Promise<WatchAnswer> {
     const answer: WatchAnswer = { heads: {}, refused: {} };
     const asked = [...new Set(conversationIds)];
@@ -135,6 +138,12 @@ export class Watches {
     if (watched === undefined || memberVersion <= watched.newestVersion) return;
     watched.newestVersion = memberVersion;
     void this.#recheck(watched);
+  }
+
+  /** What the bus said of the conversation may have been lost. */
+  onLate(topic: string): void {
+    const watched = this.#watched.get(topic);
+    if (watched !== undefined) void this.#recheck(watched);
   }
 
   /** Control messages may have been lost: everything is looked at again. */

@@ -1,5 +1,6 @@
 import type { Bus, BusMessage, Clock, Logger } from '@nudge/server-kit';
 import type { GatewayCounts } from '../services/counts.ts';
+import { RetrySet } from '../services/retry-set.ts';
 
 export interface RoomWireOptions {
   /** A bus of its own: ephemeral events must not crowd out keys. */
@@ -30,9 +31,6 @@ interface Held {
   unsubscribe: (() => void) | undefined;
 }
 
-/** Subscriptions tried at a time. */
-const perRetry = 500;
-
 /**
  * The client that socket.io's sharded adapter publishes and subscribes with, in the spelling of the `redis` package, over a {@link Bus}. The
  * adapter drops the promises of its subscriptions and waits for those of its publishes before it delivers here: so none of these ever
@@ -41,13 +39,14 @@ const perRetry = 500;
 export class RoomWire implements Disposable {
   readonly #options: RoomWireOptions;
   readonly #held = new Map<string, Held>();
-  readonly #failed = new Set<string>();
+  readonly #failed: RetrySet<string>;
   #inFlight = 0;
-  #cancelRetry: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: RoomWireOptions) {
     this.#options = options;
+    const { clock, retryMs = 1_000 } = options;
+    this.#failed = new RetrySet({ clock, retryMs, attempt: (channel) => this.#open(channel) });
   }
 
   sPublish(channel: string, payload: unknown): Promise<void> {
@@ -75,7 +74,9 @@ export class RoomWire implements Disposable {
     const room = channel.startsWith(start) ? channel.slice(start.length, -1) : undefined;
     if (this.#stopped || room === undefined || !this.#options.isRelayed(room)) return sent;
     this.#held.set(channel, { handler, room, unsubscribe: undefined });
-    void this.#open(channel);
+    void this.#open(channel).then((done) => {
+      if (!done) this.#failed.add(channel);
+    });
     return sent;
   }
 
@@ -91,7 +92,7 @@ export class RoomWire implements Disposable {
   /** Hears and sends nothing more. */
   [Symbol.dispose](): void {
     this.#stopped = true;
-    this.#cancelRetry?.();
+    this.#failed.stop();
     void this.sUnsubscribe([...this.#held.keys()]);
   }
 
@@ -106,10 +107,7 @@ export class RoomWire implements Disposable {
       return true;
     } catch {
       // The bus says by itself that it is away.
-      if (this.#held.get(channel) !== held) return true;
-      this.#failed.add(channel);
-      this.#arm();
-      return false;
+      return this.#held.get(channel) !== held;
     }
   }
 
@@ -122,24 +120,6 @@ export class RoomWire implements Disposable {
     } catch (error) {
       log.warn({ err: error }, 'a packet of another gateway could not be read');
     }
-  }
-
-  #arm(): void {
-    if (this.#cancelRetry !== undefined || this.#stopped) return;
-    const { clock, retryMs = 1_000 } = this.#options;
-    this.#cancelRetry = clock.after(retryMs * (0.5 + Math.random()), () => void this.#retry());
-  }
-
-  /** One first: as long as that fails, the others would. */
-  async #retry(): Promise<void> {
-    for (let size = 1; this.#failed.size > 0 && !this.#stopped; size = perRetry) {
-      const channels = [...this.#failed].slice(0, size);
-      for (const channel of channels) this.#failed.delete(channel);
-      const heard = await Promise.all(channels.map((channel) => this.#open(channel)));
-      if (heard.includes(false)) break;
-    }
-    this.#cancelRetry = undefined;
-    if (this.#failed.size > 0) this.#arm();
   }
 }
 
