@@ -9,6 +9,8 @@ export type OutboxMember = [string, string, string];
 export type OutboxBlock = [string, string, string, string];
 /** [appId, conversationId, userId, readSeq] */
 export type OutboxRead = [string, string, string, number];
+/** [appId, conversationId, memberVersion, head]: a conversation of which copies held elsewhere are to be dropped. */
+export type OutboxCopies = [string, string, number, number];
 
 interface OutboxBase {
   readonly conversationId: string;
@@ -28,6 +30,7 @@ export type OutboxRow = OutboxBase &
     | { readonly kind: 'read'; readonly payload: { reads: OutboxRead[] } }
     | { readonly kind: 'hide'; readonly payload: { hidden: OutboxMember[] } }
     | { readonly kind: 'block'; readonly payload: { blocks: OutboxBlock[] } }
+    | { readonly kind: 'copies'; readonly payload: { copies: OutboxCopies[] } }
   );
 
 export interface OutboxKey {

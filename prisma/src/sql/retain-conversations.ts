@@ -3,6 +3,11 @@ import type { Pool } from '../pool.ts';
 import { run, runOne, type Statement } from '../statement.ts';
 import type { TouchedConversation } from './expire-entries.ts';
 
+/** A conversation of which content was taken away; `outboxId`: the row that stands for dropping copies of it held elsewhere. */
+interface RetainedConversation extends TouchedConversation {
+  readonly outboxId: string;
+}
+
 /**
  * Index: `conversation_retention` (only conversations that have one), `entry_pkey` for the oldest entry of each. No lock.
  * Rejected: a table of when each is next due (every append to a conversation whose log is empty would have to write it).
@@ -15,17 +20,17 @@ const due: Statement = {
 };
 
 /**
- * Function `retain_conversation` (migrations/20261121000009_reads_and_users).
+ * Function `retain_conversation` (migrations/20261121000024_retention_outbox).
  *
  * Locks: the conversation, then those of its members who move, in user order, at most 2 s each. Index: `entry_pkey`, `member_pkey`.
  * Rejected: moving oldest_seq at once and wiping later (nothing would say how far the wiping has come).
  */
 const retain: Statement = {
   name: 'retain_conversation',
-  text: `select moved, more, app_id as "appId", member_version as "memberVersion", head from retain_conversation($1, $2)`,
+  text: `select moved, more, app_id as "appId", member_version as "memberVersion", head, outbox_id as "outboxId" from retain_conversation($1, $2)`,
 };
 
-type Step = { moved: boolean; more: boolean; appId: string; memberVersion: number; head: number };
+type Step = { moved: boolean; more: boolean; appId: string; memberVersion: number; head: number; outboxId: string };
 
 /**
  * Takes one step of at most `chunk` entries in each of at most `limit` conversations that keep entries longer than they should.
@@ -36,14 +41,15 @@ type Step = { moved: boolean; more: boolean; appId: string; memberVersion: numbe
 export async function retainConversations(
   pool: Pool,
   { limit, chunk }: { readonly limit: number; readonly chunk: number },
-): Promise<{ touched: TouchedConversation[]; more: boolean }> {
+): Promise<{ touched: RetainedConversation[]; more: boolean }> {
   const ids = await run<{ id: string }>(pool, due, [limit]);
-  const touched: TouchedConversation[] = [];
+  const touched: RetainedConversation[] = [];
   let more = ids.length === limit;
   for (const { id } of ids) {
     const step = await take(pool, id, chunk);
     if (step === null || !step.moved) continue;
-    touched.push({ appId: step.appId, conversationId: id, memberVersion: step.memberVersion, head: step.head });
+    const { appId, memberVersion, head, outboxId } = step;
+    touched.push({ appId, conversationId: id, memberVersion, head, outboxId });
     if (step.more) more = true;
   }
   return { touched, more: more && touched.length > 0 };

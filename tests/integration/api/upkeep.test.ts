@@ -1,3 +1,4 @@
+import { MemoryBus, type Publication } from '@nudge/server-kit';
 import { describe, expect, it } from 'vitest';
 import { newCanary, tablesWith } from '../../support/canary.ts';
 import { createTestDatabase } from '../../support/database.ts';
@@ -5,6 +6,15 @@ import { waitFor } from '../../support/wait-for.ts';
 import { type Caller, createTestApp, startApiServer } from './support/api-server.ts';
 import { idleJobs, quickJobs } from './support/jobs.ts';
 import { listenToConversation } from './support/listener.ts';
+
+/** A bus that can be told to take no messages. */
+class RefusingBus extends MemoryBus {
+  refusing = false;
+
+  override publish(batch: readonly Publication[]): Promise<void> {
+    return this.refusing ? Promise.reject(new Error('refused')) : super.publish(batch);
+  }
+}
 
 async function group(caller: Caller): Promise<string> {
   const { body } = await caller('POST', '/v1/conversations', { type: 'group', members: ['bob'] });
@@ -83,6 +93,43 @@ describe('retention', () => {
       id,
     ]);
     expect(bob?.read_seq).toBe('2');
+  });
+});
+
+describe('retention while the bus refuses', () => {
+  it('goes on, and has copies elsewhere dropped when the bus takes messages again', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const bus = new RefusingBus();
+    const sweeper = { intervalMs: 100, ageMs: 0, rowTimeoutMs: 5_000 };
+    await using server = await startApiServer(database, { bus, config: { jobs: quickJobs, sweeper } });
+    const ann = server.as(app, 'ann');
+    const ids = [await group(ann), await group(ann)];
+    const old = newCanary();
+    for (const id of ids) await ann('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'old', body: { text: old } });
+    for (const id of ids) expect((await ann('PATCH', `/v1/conversations/${id}`, { retentionSeconds: 86_400 })).status).toBe(200);
+    await waitFor('an empty outbox', async () => (await database.query('select from outbox')).length === 0);
+    const heard = await Promise.all(ids.map((id) => listenToConversation(bus, 'demo', id)));
+
+    bus.refusing = true;
+    for (const id of ids) {
+      await database.query(`update entry set created_at = created_at - interval '2 days' where conversation_id = $1 and seq <= 2`, [id]);
+      await waitFor('the content to go', async () => {
+        const [row] = await database.query('select oldest_seq from conversation where id = $1', [id]);
+        return row?.oldest_seq === '3';
+      });
+    }
+    expect(await tablesWith(database, old)).toEqual([]);
+    expect(heard.map(({ messages }) => messages)).toEqual([[], []]);
+    expect(await database.query(`select from jobs.job where state in ('failed', 'retry')`)).toEqual([]);
+
+    bus.refusing = false;
+    for (const [i, { messages }] of heard.entries()) {
+      await waitFor('the control message', () =>
+        messages.some((message) => message.kind === 'control' && message.conversationId === ids[i] && message.head === 3),
+      );
+    }
+    await waitFor('an empty outbox', async () => (await database.query('select from outbox')).length === 0);
   });
 });
 

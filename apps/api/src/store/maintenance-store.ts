@@ -6,6 +6,11 @@ export interface TouchedConversation {
   readonly head: number;
 }
 
+/** One of which content was taken away; `outboxId`: the row that stands for dropping its copies. */
+export interface RetainedConversation extends TouchedConversation {
+  readonly outboxId: string;
+}
+
 /** What is done to conversations in the background, against one database. Every step may be repeated. */
 export interface MaintenanceStore {
   /** Takes away what is behind entries whose time is over, at most `limit` of them. `more`: others may be due. */
@@ -14,5 +19,5 @@ export interface MaintenanceStore {
   retainConversations(bounds: {
     readonly limit: number;
     readonly chunk: number;
-  }): Promise<{ readonly touched: readonly TouchedConversation[]; readonly more: boolean }>;
+  }): Promise<{ readonly touched: readonly RetainedConversation[]; readonly more: boolean }>;
 }

@@ -45,7 +45,7 @@ import type {
   Standing,
   VersionRow,
 } from './conversation-store.ts';
-import type { TouchedConversation } from './maintenance-store.ts';
+import type { RetainedConversation, TouchedConversation } from './maintenance-store.ts';
 import { sentEntry } from './sent-entry.ts';
 
 /** The conversation side on one PostgreSQL. */
@@ -151,7 +151,7 @@ export class PostgresConversationStore implements ConversationStore {
   retainConversations(bounds: {
     readonly limit: number;
     readonly chunk: number;
-  }): Promise<{ touched: TouchedConversation[]; more: boolean }> {
+  }): Promise<{ touched: RetainedConversation[]; more: boolean }> {
     return retainConversations(this.#pool, bounds);
   }
 

@@ -1,5 +1,5 @@
-import { type Bus, conversationTopic } from '@nudge/server-kit';
-import type { MaintenanceStore, TouchedConversation } from '../../store/maintenance-store.ts';
+import type { MaintenanceStore } from '../../store/maintenance-store.ts';
+import type { EffectRunner } from '../outbox/effects.ts';
 
 /** Entries wiped by one call; conversations of one step of retention, and entries of each. */
 const EXPIRED_PER_CALL = 200;
@@ -7,7 +7,7 @@ const RETAINED = { limit: 50, chunk: 500 };
 
 export interface UpkeepOptions {
   readonly databases: readonly MaintenanceStore[];
-  readonly bus: Pick<Bus, 'publish'>;
+  readonly effects: Pick<EffectRunner, 'settle'>;
 }
 
 /** Takes away for good what readers do not see any more: expired content, and what is older than a conversation keeps. */
@@ -29,24 +29,16 @@ export class Upkeep {
     }
   }
 
-  /** Copies of the conversations held elsewhere are dropped. */
+  /** Copies of the conversations held elsewhere are dropped, by the sweeper if the bus refuses it now. */
   async retain(signal: AbortSignal): Promise<void> {
     for (const store of this.#options.databases) {
       for (let more = true; more && !signal.aborted; ) {
         const step = await store.retainConversations(RETAINED);
-        await this.#dropCopies(step.touched);
+        for (const { outboxId, ...stale } of step.touched) {
+          await this.#options.effects.settle({ conversationId: stale.conversationId, id: outboxId }, { heads: [], copies: [stale] });
+        }
         more = step.more;
       }
     }
-  }
-
-  async #dropCopies(touched: readonly TouchedConversation[]): Promise<void> {
-    if (touched.length === 0) return;
-    await this.#options.bus.publish(
-      touched.map(({ appId, conversationId, memberVersion, head }) => ({
-        topic: conversationTopic(appId, conversationId),
-        message: { kind: 'control', conversationId, memberVersion, head },
-      })),
-    );
   }
 }

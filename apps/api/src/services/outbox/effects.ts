@@ -3,7 +3,7 @@ import type { MemberPair } from '../../store/conversation-store.ts';
 import type { BlockMirror, BlockPair } from '../blocks/block-mirror.ts';
 import type { Failpoints } from '../failpoints.ts';
 import type { FeedWriter, ReadPosition } from '../feed/feed-writer.ts';
-import type { FeedChange, HeadChange, Publisher } from '../publisher/publisher.ts';
+import type { FeedChange, HeadChange, Publisher, StaleCopies } from '../publisher/publisher.ts';
 import type { OutboxCleaner, OutboxKey } from './outbox-cleaner.ts';
 
 /** What follows from a committed call: logs to announce, feeds to write and to announce. An outbox row stands for it until it is done. */
@@ -18,6 +18,8 @@ export interface Effects {
   readonly hidden?: readonly MemberPair[];
   /** Users who blocked another, or took it back. */
   readonly blocks?: readonly BlockPair[];
+  /** Conversations of which content was taken away without an entry; they stand alone, without heads. */
+  readonly copies?: readonly StaleCopies[];
 }
 
 /** Both ends of performing effects. `applied`: the feeds have been written. `done`: everything has been announced as well. */
@@ -86,7 +88,7 @@ export class EffectRunner {
   /** Performs the effects; both promises reject when something could not be done. Doing it twice does no harm. */
   perform(effects: Effects): Performance {
     const { publisher, feeds, blocks } = this.#options;
-    const announced = publisher.announce(effects.heads);
+    const announced = effects.copies === undefined ? publisher.announce(effects.heads) : publisher.dropCopies(effects.copies);
     const writes: Promise<FeedChange[]>[] = [];
     if (effects.members !== undefined && effects.members.length > 0) writes.push(feeds.members(effects.members));
     if (effects.firstMembersOf !== undefined) writes.push(this.#firstMembers(effects, effects.firstMembersOf));

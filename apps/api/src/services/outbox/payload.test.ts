@@ -36,6 +36,13 @@ describe('an outbox row', () => {
     });
   });
 
+  it('of retention names the copies that are to be dropped', () => {
+    expect(effectsOfRow({ kind: 'copies', payload: { copies: [['app', 'c1', 3, 7]] } })).toEqual({
+      heads: [],
+      copies: [{ appId: 'app', conversationId: 'c1', memberVersion: 3, head: 7 }],
+    });
+  });
+
   it('of an unknown kind or form is refused', () => {
     expect(() => effectsOfRow({ kind: 'later', payload: {} })).toThrow(/later/);
     expect(() => effectsOfRow({ kind: 'append', payload: { heads: 'x' } })).toThrow();

@@ -12,6 +12,7 @@ const payloadSchemas = {
   }),
   read: z.object({ reads: z.array(z.tuple([z.string(), z.string(), z.string(), z.int()])) }),
   block: z.object({ blocks: z.array(z.tuple([z.string(), z.string(), z.string(), z.string()])) }),
+  copies: z.object({ copies: z.array(z.tuple([z.string(), z.string(), z.int(), z.int()])) }),
   hide: z.object({ hidden: z.array(triple(z.string())) }),
 };
 
@@ -57,6 +58,13 @@ export function effectsOfRow(row: Pick<OutboxRow, 'kind' | 'payload'>): RowEffec
     return {
       heads: [],
       blocks: blocks.map(([appId, conversationId, userId, otherId]) => ({ appId, conversationId, userId, otherId })),
+    };
+  }
+  if (row.kind === 'copies') {
+    const { copies } = payloadSchemas.copies.parse(row.payload);
+    return {
+      heads: [],
+      copies: copies.map(([appId, conversationId, memberVersion, head]) => ({ appId, conversationId, memberVersion, head })),
     };
   }
   throw new Error(`an outbox row of a kind that is not known here: ${row.kind}`);

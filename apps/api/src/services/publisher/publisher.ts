@@ -26,6 +26,14 @@ export interface FeedChange {
   readonly version: number;
 }
 
+/** A conversation of which copies held elsewhere are out of date, though its log has not grown; as of `head`. */
+export interface StaleCopies {
+  readonly appId: string;
+  readonly conversationId: string;
+  readonly memberVersion: number;
+  readonly head: number;
+}
+
 export interface PublisherOptions {
   readonly bus: Pick<Bus, 'publish'>;
   readonly members: MemberCache;
@@ -94,6 +102,20 @@ export class Publisher {
         publications.push({
           topic: userTopic(appId, userId),
           message: { kind: 'key', log: feedLog(userId), seq: version },
+        });
+      }
+    });
+  }
+
+  /** Has copies held elsewhere dropped; resolves when the bus has accepted it. */
+  dropCopies(stale: readonly StaleCopies[]): Promise<void> {
+    if (stale.length === 0) return Promise.resolve();
+    return this.#track(1, (settle) => {
+      const publications = this.#outgoing.open(settle);
+      for (const { appId, conversationId, memberVersion, head } of stale) {
+        publications.push({
+          topic: conversationTopic(appId, conversationId),
+          message: { kind: 'control', conversationId, memberVersion, head },
         });
       }
     });
