@@ -79,4 +79,5 @@ export {
   type ScheduleResult,
   takeScheduled,
 } from './sql/scheduled.ts';
+export { recordSessionKick, type SessionKickRow, sessionKicks } from './sql/session-kicks.ts';
 export { ensureUser, type UserInput, type UserRow, unknownUsers, upsertUsers, usersByIds } from './sql/users.ts';

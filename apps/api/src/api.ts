@@ -180,7 +180,7 @@ export function createApi(deps: ApiDeps): Api {
     messageVersions: new MessageVersions(router),
     readPositions,
     users: new Users({ users, restrictions, directory, limits, clock }),
-    userSessions: new UserSessions({ registry, bus }),
+    userSessions: new UserSessions({ registry, bus, store: restrictions, log }),
     revocation: new Revocation({ store: restrictions, revocations, bus, log }),
     dispatcher: new Dispatcher({ ...config, gateways, ttlSeconds: config.gatewaysTtlSeconds, clock, log }),
   };

@@ -21,6 +21,8 @@ export interface GatewayConfig {
   /** How often watched memberships and the blocks of their watchers are compared with the primary, and the age above which nothing is relayed. */
   readonly recheckMs: number;
   readonly staleMs: number;
+  /** How often the primary is asked which sessions were ended from elsewhere. */
+  readonly kickPollMs: number;
   /** How long a handshake waits at most for its user's blocks and privacy. */
   readonly relationsWaitMs: number;
   /** Over which time sessions are told to resync after the bus was interrupted. */
@@ -48,6 +50,7 @@ export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayCo
     tokenWarningMs: 60_000,
     recheckMs: 10_000,
     staleMs: 20_000,
+    kickPollMs: 5_000,
     relationsWaitMs: 1_000,
     resyncSpreadMs: 2_000,
     leaseMs: 30_000,

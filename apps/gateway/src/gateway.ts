@@ -19,6 +19,7 @@ import {
   type TokenVerifier,
   type Tracer,
   toNudgeError,
+  userTopic,
 } from '@nudge/server-kit';
 import type { Limits } from '@nudge/types';
 import { type GatewayConfig, gatewayConfig } from './config.ts';
@@ -28,6 +29,7 @@ import { CustomEvents } from './services/custom-events.ts';
 import { drainSessions } from './services/drain.ts';
 import { Hub } from './services/hub.ts';
 import { KeyFrames } from './services/key-frame.ts';
+import { KickPoll, type LoadKicks } from './services/kick-poll.ts';
 import { Lease } from './services/lease.ts';
 import { LoadMeter } from './services/load-meter.ts';
 import type { MembershipSource, UserOf } from './services/membership.ts';
@@ -64,6 +66,8 @@ export interface GatewayDeps {
   readonly pickTarget?: (user: UserOf) => string | undefined;
   /** Membership, blocks and privacy as the primary has them: `createMembershipStore(pool)`. */
   readonly membership: MembershipSource;
+  /** Ends of sessions as the primary has them: `createKickStore(pool)`. Absent: the bus alone tells of them. */
+  readonly kicks?: LoadKicks;
   readonly tokens: TokenVerifier;
   readonly directory: Pick<AppDirectory, 'epochOf' | 'isFresh' | 'sessionPolicyOf'>;
   readonly admit: Admission;
@@ -229,6 +233,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     dispatch: createDispatch({ context, limits, log, now: () => clock.now() }),
   });
   const registration = new Registration({ sessions, presence, clock, spreadMs: config.resyncSpreadMs });
+  const kicks =
+    deps.kicks &&
+    new KickPoll({
+      load: deps.kicks,
+      clock,
+      log,
+      everyMs: config.kickPollMs,
+      onKick: ({ appId, userId, sessionId, exceptId }, before) =>
+        sessions.endFor(userTopic(appId, userId), { sessionId, exceptId, before }),
+    });
   const lease = new Lease({
     registry,
     gatewayId,
@@ -282,7 +296,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     await server.stop();
     stopListening();
     stopRevoking();
-    await registration.stop();
+    await Promise.all([registration.stop(), kicks?.stop()]);
     sessions.stop();
     hub.stop();
     coalescer.stop();
@@ -307,6 +321,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       load.start();
       watches.start();
       relations.start();
+      await kicks?.start();
       serving = true;
     },
     [Symbol.asyncDispose]() {

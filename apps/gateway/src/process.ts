@@ -2,6 +2,7 @@ import { createPool, databaseSource } from '@nudge/db';
 import { createLogger, type GatewayRegistration, registerGateway, startPlatform } from '@nudge/server-kit';
 import type { GatewayProcessConfig } from './config.ts';
 import { createGateway } from './gateway.ts';
+import { createKickStore } from './store/kick-store.ts';
 import { createMembershipStore } from './store/membership-store.ts';
 
 /** A gateway as a process of its own. Without `REDIS_URL` its bus ends at the process: it hears no API and serves tests. */
@@ -25,6 +26,7 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
     ...platform,
     config: settings,
     membership: createMembershipStore(primary),
+    kicks: createKickStore(primary),
     onDraining: () => registration?.announce(),
     pickTarget: (user) => registration?.pickTarget(user),
   });

@@ -25,7 +25,13 @@ export class Device {
   readonly told = new Map<string, Told[]>();
   /** Breaches of order, and whatever else a client must never see. */
   readonly breaches: string[] = [];
-  readonly connections: { readonly gatewayId: string; readonly url: string; readonly resumed: boolean; readonly at: number }[] = [];
+  readonly connections: {
+    readonly sessionId: string;
+    readonly gatewayId: string;
+    readonly url: string;
+    readonly resumed: boolean;
+    readonly at: number;
+  }[] = [];
   readonly controls: Control[] = [];
   /** The server's last word, when it wants the client back no more. */
   stopped: { readonly at: number; readonly reason: string } | undefined;
@@ -54,8 +60,8 @@ export class Device {
       if ((this.told.get(conversationId)?.length ?? 0) > 0) this.breaches.push(`${name}: a hole before ${from}`);
     });
     this.client.on('dropped', ({ log, reason }) => this.breaches.push(`${name}: ${log} dropped: ${reason}`));
-    this.client.on('connected', ({ gatewayId, url: at, resumed }) => {
-      this.connections.push({ gatewayId, url: at, resumed, at: performance.now() });
+    this.client.on('connected', ({ sessionId, gatewayId, url: at, resumed }) => {
+      this.connections.push({ sessionId, gatewayId, url: at, resumed, at: performance.now() });
     });
     this.client.on('control', (control) => this.controls.push(control));
     this.client.on('key', () => {

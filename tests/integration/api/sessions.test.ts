@@ -4,6 +4,13 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { type ApiServer, createTestApp, startApiServer, type TestApp } from './support/api-server.ts';
 
 const sessionIds = ['7b0f3c1e-27a1-4c0e-9f7e-2f1a4d7c0001', '7b0f3c1e-27a1-4c0e-9f7e-2f1a4d7c0002'] as const;
+
+class RefusingBus extends MemoryBus {
+  override publish(): Promise<void> {
+    return Promise.reject(new Error('away'));
+  }
+}
+
 let database: TestDatabase;
 let app: TestApp;
 let server: ApiServer;
@@ -79,6 +86,19 @@ describe('sessions', () => {
     const unknown = '7b0f3c1e-27a1-4c0e-9f7e-2f1a4d7c0009';
     expect((await server.as(app, 'ann')('DELETE', `/v1/me/sessions/${unknown}`)).body).toEqual({ ended: 0 });
     expect(kicks).toEqual([{ kind: 'kick', reason: 'kicked', sessionId: unknown }]);
+  });
+
+  it('are told to end by the database, where gateways read it, when the bus refuses', async () => {
+    await using away = await startApiServer(database, { bus: new RefusingBus() });
+    const ann = away.as(app, 'ann');
+    await database.query('delete from session_kick');
+    expect((await ann('DELETE', '/v1/me/sessions')).body).toEqual({ ended: 0 });
+    expect((await ann('DELETE', `/v1/me/sessions?except=${sessionIds[0]}`)).status).toBe(200);
+    expect((await away.asServer(app)('DELETE', `/v1/admin/users/ann/sessions/${sessionIds[1]}`)).status).toBe(200);
+    const told = await database.query('select app_id, user_id, session_id, except_id from session_kick order by at, id');
+    const row = { app_id: 'demo', user_id: 'ann', session_id: null, except_id: null };
+    expect(told).toHaveLength(3);
+    expect(told).toEqual(expect.arrayContaining([row, { ...row, except_id: sessionIds[0] }, { ...row, session_id: sessionIds[1] }]));
   });
 
   it('give the status of up to a thousand users at once, in the order asked', async () => {

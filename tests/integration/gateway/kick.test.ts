@@ -1,3 +1,5 @@
+import { recordSessionKick } from '@nudge/db';
+import { createKickStore } from '@nudge/gateway';
 import type { Revocations } from '@nudge/server-kit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
@@ -163,5 +165,36 @@ describe('a session whose connection is still being made', () => {
     expect(raw.frames.some((frame) => frame.startsWith('42["welcome"'))).toBe(false);
     expect(await slow.metric('nudge_gateway_sessions_live')).toBe(0);
     expect(await slow.metric('nudge_gateway_topics')).toBe(0);
+  });
+});
+
+describe('a kick that only the database tells of', () => {
+  it('ends what began before it, resumed since or not, and keeps what is excepted', async () => {
+    await using polling = await startGatewayServer(world, { config: { kickPollMs: 100 }, deps: { kicks: createKickStore(world.pool) } });
+    const kick = (userId: string, which?: Parameters<typeof recordSessionKick>[3]) =>
+      recordSessionKick(world.pool, world.app.id, userId, which);
+    const [phone, laptop, other, twin] = await Promise.all([
+      polling.connect('k5', { deviceId: 'phone' }),
+      polling.connect('k5', { deviceId: 'laptop' }),
+      polling.connect('k5-other'),
+      polling.connect('k5', { app: world.otherApp }),
+    ]);
+    phone.cut();
+    await waitFor('the detachment', async () => (await polling.metric('nudge_gateway_sessions_detached')) === 1);
+    await kick('k5');
+    expect(await laptop.disconnected()).toMatchObject(kicked);
+    expect(await polling.metric('nudge_gateway_sessions_detached')).toBe(0);
+    const back = await polling.connect('k5', { deviceId: 'phone', sessionId: sessionOf(phone) });
+    expect(back.welcome?.resumed).toBe(false);
+
+    const kept = await polling.connect('k5', { deviceId: 'kept' });
+    await kick('k5', { exceptId: sessionOf(kept) });
+    expect(await back.disconnected()).toMatchObject(kicked);
+    await kick('k5-other', { sessionId: sessionOf(other) });
+    expect(await other.disconnected()).toMatchObject(kicked);
+    for (const device of [kept, twin]) {
+      await device.settled();
+      expect(device.closedAt).toBeUndefined();
+    }
   });
 });

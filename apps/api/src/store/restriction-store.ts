@@ -1,5 +1,11 @@
-import { banFromApp, type Pool, revokeTokens, tokenCutOff, unbanFromApp } from '@nudge/db';
+import { banFromApp, type Pool, recordSessionKick, revokeTokens, tokenCutOff, unbanFromApp } from '@nudge/db';
 import type { Restriction } from '@nudge/server-kit';
+
+/** Which sessions of a user end. */
+export interface KickedSessions {
+  readonly sessionId?: string;
+  readonly exceptId?: string;
+}
 
 /** What stands against users of an app. Times in ms since 1970. */
 export interface RestrictionStore {
@@ -11,6 +17,8 @@ export interface RestrictionStore {
   unban(appId: string, userId: string): Promise<Restriction | null>;
   /** Tokens issued before are refused; null when none are, undefined when there is no such user. */
   tokenCutOff(appId: string, userId: string): Promise<number | null | undefined>;
+  /** Ends the session that is named, else all of the user's that began until now, but for the one that is excepted. */
+  kick(appId: string, userId: string, which: KickedSessions): Promise<void>;
 }
 
 /** On one PostgreSQL. */
@@ -20,5 +28,6 @@ export function createRestrictionStore(pool: Pool): RestrictionStore {
     ban: (appId, userId, until) => banFromApp(pool, appId, userId, until),
     unban: (appId, userId) => unbanFromApp(pool, appId, userId),
     tokenCutOff: (appId, userId) => tokenCutOff(pool, appId, userId),
+    kick: (appId, userId, which) => recordSessionKick(pool, appId, userId, which),
   };
 }

@@ -49,6 +49,8 @@ export class Session implements Receiver {
   present = false;
   /** Whether the registry has it although nobody was told: a rule for the user's sessions counts it before it is connected. */
   enrolled = false;
+  /** When it was let in first, ms. */
+  readonly beganAt: number;
   /** When it was let in last, ms. The order in which a user's sessions came. */
   connectedAt: number;
   /** What stands between its user and others; there while the user's topic is heard. */
@@ -72,6 +74,7 @@ export class Session implements Receiver {
     this.topic = topic;
     this.expiresAt = identity.expiresAt;
     this.issuedAt = identity.issuedAt;
+    this.beganAt = connectedAt;
     this.connectedAt = connectedAt;
   }
 }

@@ -204,6 +204,15 @@ export class Sessions {
     }
   }
 
+  /** Ends one session of the user that is named, else all that began before a time (ms) but for one. What began since is not meant. */
+  endFor(topic: string, which: { readonly sessionId: string | null; readonly exceptId: string | null; readonly before: number }): void {
+    const { sessionId, exceptId, before } = which;
+    for (const session of [...this.#options.hub.sessions(topic)]) {
+      const isMeant = sessionId === null ? session.id !== exceptId && session.beganAt <= before : session.id === sessionId;
+      if (isMeant) this.#expel(session, 'kicked');
+    }
+  }
+
   /** Ends the user's sessions whose tokens were issued before `validAfter` (ms). */
   revoke(appId: string, userId: string, validAfter: number): void {
     for (const session of [...this.#options.hub.sessions(userTopic(appId, userId))]) {

@@ -15,6 +15,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   feed: 'user_id',
   block: 'user_id',
   scheduled: 'user_id',
+  session_kick: 'user_id',
   app_log: 'app_id',
   app_entry: 'app_id',
 };
@@ -34,6 +35,7 @@ const GROUP_OF: Readonly<Record<string, 'conversation' | 'user' | 'app'>> = {
   feed: 'user',
   block: 'user',
   scheduled: 'user',
+  session_kick: 'user',
   app_log: 'app',
   app_entry: 'app',
 };

@@ -136,7 +136,7 @@ export interface GatewayServerOptions {
   readonly registry?: SessionRegistry;
   /** What else a gateway may be composed of. */
   readonly deps?: Partial<
-    Pick<GatewayDeps, 'ephemeral' | 'revocations' | 'onDraining' | 'pickTarget' | 'admit' | 'refusal' | 'clientAddress'>
+    Pick<GatewayDeps, 'ephemeral' | 'kicks' | 'revocations' | 'onDraining' | 'pickTarget' | 'admit' | 'refusal' | 'clientAddress'>
   >;
   /** Stands in front of the database. */
   readonly membership?: (store: MembershipSource) => MembershipSource;

@@ -1,12 +1,18 @@
-import { type Bus, type SessionRecord, type SessionRegistry, userTopic } from '@nudge/server-kit';
+import { type Bus, type Logger, type SessionRecord, type SessionRegistry, userTopic } from '@nudge/server-kit';
 import type { Presence, SessionView } from '@nudge/types';
+import type { KickedSessions, RestrictionStore } from '../../store/restriction-store.ts';
 
 export interface UserSessionsOptions {
   readonly registry: Pick<SessionRegistry, 'sessionsOf' | 'presenceOf'>;
   readonly bus: Pick<Bus, 'publish'>;
+  readonly store: Pick<RestrictionStore, 'kick'>;
+  readonly log: Logger;
 }
 
-/** Who is connected, and how that ends. The registry may have forgotten a session that lives; what ends sessions is the word to their gateways. */
+/**
+ * Who is connected, and how that ends. The registry may have forgotten a session that lives; what ends sessions is the word to their gateways: by
+ * the bus at once, and by the database, which each gateway asks every few seconds, also when the bus is away.
+ */
 export class UserSessions {
   readonly #options: UserSessionsOptions;
 
@@ -24,27 +30,34 @@ export class UserSessions {
     return this.#options.registry.presenceOf(appId, userIds);
   }
 
-  /** Ends one session; answers how many were known. Throws `overloaded` when the gateways cannot be told. */
+  /** Ends one session; answers how many were known. */
   async end(appId: string, userId: string, sessionId: string): Promise<number> {
     const known = await this.#options.registry.sessionsOf(appId, userId);
-    await this.#kick(appId, userId, [sessionId]);
+    await this.#kick(appId, userId, { sessionId }, [sessionId]);
     return known.filter((session) => session.sessionId === sessionId).length;
   }
 
-  /** Ends all sessions of the user, or all but one; answers how many were known. Throws `overloaded` when the gateways cannot be told. */
+  /** Ends all sessions of the user, or all but one; answers how many were known. */
   async endAll(appId: string, userId: string, except?: string): Promise<number> {
     const known = await this.#options.registry.sessionsOf(appId, userId);
     const meant = known.map(({ sessionId }) => sessionId).filter((sessionId) => sessionId !== except);
-    await this.#kick(appId, userId, except === undefined ? undefined : meant);
+    if (except === undefined) await this.#kick(appId, userId, {});
+    else await this.#kick(appId, userId, { exceptId: except }, meant);
     return meant.length;
   }
 
-  /** Without ids all of the user's. */
-  async #kick(appId: string, userId: string, sessionIds?: readonly string[]): Promise<void> {
+  /** `sessionIds` as the bus is to name them; without it all of the user's. */
+  async #kick(appId: string, userId: string, which: KickedSessions, sessionIds?: readonly string[]): Promise<void> {
+    const { store, bus, log } = this.#options;
+    await store.kick(appId, userId, which);
     const topic = userTopic(appId, userId);
     const kick = { kind: 'kick', reason: 'kicked' } as const;
     const messages = sessionIds?.map((sessionId) => ({ ...kick, sessionId })) ?? [kick];
-    await this.#options.bus.publish(messages.map((message) => ({ topic, message })));
+    try {
+      await bus.publish(messages.map((message) => ({ topic, message })));
+    } catch (error) {
+      log.warn({ err: error }, 'gateways could not be told that sessions end: they read it within seconds');
+    }
   }
 }
 

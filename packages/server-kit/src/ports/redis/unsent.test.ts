@@ -13,7 +13,9 @@ it('keeps the newest of what supersedes each other, per topic', () => {
     unsent.keep({ topic, message: { kind: 'receipt', conversationId: '1', userId: 'u', readSeq: 2 } });
     unsent.keep({ topic, message: { kind: 'receipt', conversationId: '1', userId: 'u', deliveredSeq: 4 } });
     for (let at = 0; at < 3; at++) unsent.keep({ topic, message: { kind: 'user' } });
-    unsent.keep({ topic, message: { kind: 'kick', reason: 'kicked', deviceId: 'd' } });
+    unsent.keep({ topic, message: { kind: 'kick', reason: 'session_replaced', sessionId: 's' } });
+    // Later they would end sessions that began after them.
+    for (const which of [{}, { deviceId: 'd' }]) unsent.keep({ topic, message: { kind: 'kick', reason: 'kicked', ...which } });
     unsent.keep({ topic, message: { kind: 'packet', text: 'typing' } });
   }
   const expected = (topic: string) => [
@@ -22,7 +24,7 @@ it('keeps the newest of what supersedes each other, per topic', () => {
     { topic, kind: 'control', conversationId: '1', memberVersion: 4, head: 9 },
     { topic, kind: 'receipt', conversationId: '1', userId: 'u', readSeq: 2, deliveredSeq: 4 },
     { topic, kind: 'user' },
-    { topic, kind: 'kick', reason: 'kicked', deviceId: 'd' },
+    { topic, kind: 'kick', reason: 'session_replaced', sessionId: 's' },
   ];
   expect(take(unsent)).toEqual([...expected('a'), ...expected('b')]);
   expect(unsent.size).toBe(0);

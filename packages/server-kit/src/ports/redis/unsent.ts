@@ -2,7 +2,8 @@ import type { BusMessage, Publication } from '../bus.ts';
 
 /**
  * What could not be published, by what it supersedes: of each topic the newest key of a log, the newest control of a conversation, the
- * newest receipt of a member, one `user`, a kick of whom it names; no ephemeral packets. Above the bound the oldest goes: whoever published
+ * newest receipt of a member, one `user`, a kick of a session; no ephemeral packets, and no kick of more than one session, which would end those too
+ * that began after it. Above the bound the oldest goes: whoever published
  * was told that the bus refused, and what must arrive is published again by the outbox sweeper. This only makes the repair quicker.
  */
 export class Unsent {
@@ -57,7 +58,7 @@ function supersededBy(message: BusMessage): string | undefined {
     case 'user':
       return 'u';
     case 'kick':
-      return `x${message.deviceId ?? ''},${message.sessionId ?? ''}`;
+      return message.sessionId === undefined ? undefined : `x${message.sessionId}`;
     case 'packet':
       return undefined;
   }
