@@ -100,6 +100,27 @@ describe('an edit', () => {
     expect((await entryOf(world, ann, id, seq))?.body).toEqual({ text: 'three' });
   });
 
+  it('that changes nothing leaves no trace of itself, of its clientMsgId neither', async () => {
+    const { id, ann } = await pair();
+    const seq = await said(ann, id, 'one');
+    const unchanged = { seq: null, changed: false };
+    await leavesAllAsItWas(world.system.database, id, async () => {
+      for (let n = 0; n < 2; n += 1) expect((await edit(ann, id, seq, 'one', { clientMsgId: 'e1' })).ok()).toEqual(unchanged);
+      expect((await edit(ann, id, seq, 'one', { clientMsgId: 'e2', ifStateSeq: 0 })).ok()).toEqual(unchanged);
+    });
+    const two = (await edit(ann, id, seq, 'two', { clientMsgId: 'e1' })).ok();
+    expect(two).toEqual({ seq: 3, changed: true });
+    // From the first one that is written on the id stands for that content.
+    expect((await edit(ann, id, seq, 'two', { clientMsgId: 'e1' })).ok()).toEqual(two);
+    await leavesAllAsItWas(world.system.database, id, async () => {
+      (await edit(ann, id, seq, 'one', { clientMsgId: 'e1' })).refused('client_msg_id_reused');
+      // Late, it does not overwrite what came in between.
+      (await edit(ann, id, seq, 'one', { clientMsgId: 'e2', ifStateSeq: 0 })).refused('state_changed');
+    });
+    // Without ifStateSeq it is judged anew.
+    expect((await edit(ann, id, seq, 'one', { clientMsgId: 'e3' })).ok()).toEqual({ seq: 4, changed: true });
+  });
+
   it('does not make anything unread, and moves no read position', async () => {
     const { id, ann, bob } = await pair();
     const seq = await said(ann, id, 'one');
