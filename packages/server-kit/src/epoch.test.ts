@@ -5,8 +5,8 @@ import { eventually, ManualClock } from './testing/index.ts';
 
 const log = createLogger({ name: 'test', level: 'silent' });
 const home = { systemIdentifier: '7', timeline: 1 };
-const same: IdentityReading = { actual: home, recorded: home };
-const promoted: IdentityReading = { actual: { ...home, timeline: 2 }, recorded: home };
+const same: IdentityReading = { actual: home, recorded: home, recordedAt: '1' };
+const promoted: IdentityReading = { actual: { ...home, timeline: 2 }, recorded: home, recordedAt: '1' };
 
 function setup(first: IdentityReading) {
   const clock = new ManualClock();
@@ -40,7 +40,7 @@ it('refuses while the cluster is another, and serves again only after what was k
   await eventually(() => guard.refusal);
   expect(guard.refusal).toMatch(/restored or promoted/);
   await eventually(() => clock.pending);
-  set({ ...promoted, recorded: promoted.actual });
+  set({ ...promoted, recorded: promoted.actual, recordedAt: '2' });
   clock.advance(5_000);
   await eventually(() => settled.length);
   expect(guard.refusal).toBeDefined();
@@ -63,4 +63,28 @@ it('does not start where the database cannot be asked', async () => {
   const { guard, set } = setup(same);
   set(undefined);
   await expect(guard.start()).rejects.toThrow('away');
+});
+
+it('drops what is held when all of it happened, and was settled, while it could not look', async () => {
+  const { guard, settled, set } = setup(same);
+  await using _ = guard;
+  await guard.start();
+  set({ actual: promoted.actual, recorded: promoted.actual, recordedAt: '2' });
+  guard.recheck();
+  await eventually(() => settled.length);
+  expect(guard.refusal).toMatch(/read again/);
+  settled[0]?.resolve();
+  await eventually(() => guard.refusal === undefined);
+  expect(settled).toHaveLength(1);
+});
+
+it('serves nothing from the moment an epoch is another, until what is held is dropped', async () => {
+  const { guard, settled } = setup(same);
+  await using _ = guard;
+  await guard.start();
+  guard.suspect();
+  expect(guard.refusal).toMatch(/read again/);
+  await eventually(() => settled.length);
+  settled[0]?.resolve();
+  await eventually(() => guard.refusal === undefined);
 });

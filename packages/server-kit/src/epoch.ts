@@ -11,6 +11,8 @@ export interface ClusterIdentity {
 export interface IdentityReading {
   readonly actual: ClusterIdentity;
   readonly recorded: ClusterIdentity;
+  /** When it was recorded, as the database writes it: another value means that an operator has settled something since. */
+  readonly recordedAt: string;
 }
 
 /** Times in ms. */
@@ -27,11 +29,16 @@ export interface EpochGuardOptions {
 /**
  * Notices that the primary is not the cluster it was: a backup was restored, or a standby promoted. What clients hold may then be ahead of the
  * truth, and only a person can say whether it is; until `nudge epoch keep` or `bump` nothing is served. Asked at the start, with every new
- * connection ({@link EpochGuard.recheck}) and every `everyMs`. That the database cannot be asked changes nothing: who needs it fails by itself.
+ * connection ({@link EpochGuard.recheck}), every `everyMs`, and when an app's epoch turns out to be another ({@link EpochGuard.suspect}): all of it may
+ * have happened, and been settled, while this process could not look. That the database cannot be asked changes nothing: who needs it fails by itself.
  */
 export class EpochGuard implements AsyncDisposable {
   readonly #options: Required<EpochGuardOptions>;
   #differs: IdentityReading | undefined;
+  /** When what is served was recorded. */
+  #servedAs: string | undefined;
+  /** What is held may be of a history that is over. */
+  #suspected = false;
   #flight: Promise<void> | undefined;
   #again = false;
   #cancel: (() => void) | undefined;
@@ -49,7 +56,14 @@ export class EpochGuard implements AsyncDisposable {
 
   /** Why nothing may be served, for callers; undefined while all is well. */
   get refusal(): string | undefined {
-    return this.#differs && 'the database was restored or promoted, and an operator has yet to say how to go on';
+    if (this.#differs !== undefined) return 'the database was restored or promoted, and an operator has yet to say how to go on';
+    return this.#suspected ? 'the database was restored or promoted, and what was known of it is being read again' : undefined;
+  }
+
+  /** An app's epoch is another than before: nothing is served until the cluster has been looked at and what was held is dropped. */
+  suspect(): void {
+    this.#suspected = true;
+    this.recheck();
   }
 
   /** A connection was made: perhaps to another cluster. Of many at once the last asks. */
@@ -79,17 +93,21 @@ export class EpochGuard implements AsyncDisposable {
   async #look(): Promise<void> {
     const { read, onSettled, log } = this.#options;
     const reading = await read();
-    const { actual, recorded } = reading;
+    const { actual, recorded, recordedAt } = reading;
     if (actual.systemIdentifier !== recorded.systemIdentifier || actual.timeline !== recorded.timeline) {
       const news = this.#differs === undefined;
       this.#differs = reading;
       if (news) log.error({ actual, recorded }, describeDifference(reading));
       return;
     }
-    if (this.#differs === undefined) return;
+    this.#servedAs ??= recordedAt;
+    if (this.#differs === undefined && !this.#suspected && this.#servedAs === recordedAt) return;
+    this.#suspected = true;
     await onSettled();
+    this.#servedAs = recordedAt;
     this.#differs = undefined;
-    log.info({ actual }, 'the database is the recorded cluster again: ready');
+    this.#suspected = false;
+    log.info({ actual }, 'what was held of the database has been dropped: it is the recorded cluster, ready');
   }
 
   #arm(): void {

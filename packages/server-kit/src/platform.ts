@@ -92,7 +92,9 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const metrics = stack.use(createMetrics());
   const tls = config.tls === undefined ? undefined : stack.use(await openTls({ files: config.tls, log, metrics, clock }));
   const tracer = stack.use(await openTracer(config.tracing, log));
-  const directory = stack.use(new AppDirectory({ load, clock, log }));
+  // Before the guard is there nothing is held that could be of another epoch.
+  let suspect: () => void = () => undefined;
+  const directory = stack.use(new AppDirectory({ load, onEpoch: () => suspect(), clock, log }));
   await directory.start();
   const tokenLifetimeMs = limits.tokenLifetimeSeconds * 1_000;
   const revocations = stack.use(new Restrictions({ load: options.restrictions, tokenLifetimeMs, clock, log }));
@@ -121,6 +123,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       log,
     }),
   );
+  suspect = () => epoch.suspect();
   await epoch.start();
   options.onConnect(() => epoch.recheck());
   const ownChecks: readonly ReadyCheck[] = [

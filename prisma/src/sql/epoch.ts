@@ -13,6 +13,8 @@ export interface IdentityReading {
   readonly actual: ClusterIdentity;
   /** The one that the epochs of the apps are true of. */
   readonly recorded: ClusterIdentity;
+  /** Changes with every `nudge epoch keep` and `bump`. */
+  readonly recordedAt: string;
 }
 
 /** The cluster is a standby: nothing can be written, and whose history it will continue is not decided. */
@@ -34,7 +36,8 @@ const actual = `select s.system_identifier::text as system, case when pg_is_in_r
 /** No lock. One row. */
 const read: Statement = {
   name: 'read_identity',
-  text: `select a.system as "actualSystem", a.timeline as "actualTimeline", i.system_identifier as "recordedSystem", i.timeline as "recordedTimeline"
+  text: `select a.system as "actualSystem", a.timeline as "actualTimeline", i.system_identifier as "recordedSystem", i.timeline as "recordedTimeline",
+      i.recorded_at::text as "recordedAt"
     from (${actual}) a left join database_identity i on true`,
 };
 
@@ -47,7 +50,8 @@ const record: Statement = {
 
 /** Locks: the only row. */
 const replace = `insert into database_identity as i (system_identifier, timeline) select a.system, a.timeline from (${actual}) a where a.timeline is not null
-    on conflict (id) do update set system_identifier = excluded.system_identifier, timeline = excluded.timeline, recorded_at = now()
+    on conflict (id) do update set system_identifier = excluded.system_identifier, timeline = excluded.timeline,
+      recorded_at = greatest(clock_timestamp(), i.recorded_at + interval '1 ms')
     returning i.system_identifier as "systemIdentifier", i.timeline`;
 
 /** Locks: every app's row, which nothing hot takes. */
@@ -58,6 +62,7 @@ interface Row extends Record<string, unknown> {
   readonly actualTimeline: number | null;
   readonly recordedSystem: string | null;
   readonly recordedTimeline: number | null;
+  readonly recordedAt: string | null;
 }
 
 /**
@@ -74,12 +79,13 @@ export async function readIdentity(pool: Pool): Promise<IdentityReading> {
   return recorded;
 }
 
-function reading({ actualSystem, actualTimeline, recordedSystem, recordedTimeline }: Row): IdentityReading | null {
+function reading({ actualSystem, actualTimeline, recordedSystem, recordedTimeline, recordedAt }: Row): IdentityReading | null {
   if (actualTimeline === null) throw new IsStandby();
-  if (recordedSystem === null || recordedTimeline === null) return null;
+  if (recordedSystem === null || recordedTimeline === null || recordedAt === null) return null;
   return {
     actual: { systemIdentifier: actualSystem, timeline: actualTimeline },
     recorded: { systemIdentifier: recordedSystem, timeline: recordedTimeline },
+    recordedAt,
   };
 }
 

@@ -12,7 +12,7 @@ function start(environment: Record<string, string>) {
     load: async () => ({ apps: [], keys: [] }),
     ensure: async () => undefined,
     restrictions: async () => ({ rows: [], readAt: Date.now() }),
-    identity: async () => ({ actual: cluster, recorded: cluster }),
+    identity: async () => ({ actual: cluster, recorded: cluster, recordedAt: '1' }),
     onConnect: () => undefined,
     localhost: false,
   });

@@ -13,6 +13,8 @@ export interface DirectoryContent {
 /** Times in ms. */
 export interface AppDirectoryOptions {
   readonly load: () => Promise<DirectoryContent>;
+  /** An app's epoch is another than it was; told before the new one is given out. */
+  readonly onEpoch?: () => void;
   readonly refreshMs?: number;
   readonly staleMs?: number;
   readonly clock?: Clock;
@@ -37,6 +39,7 @@ export class AppDirectory implements AsyncDisposable {
   constructor(options: AppDirectoryOptions) {
     this.#options = {
       load: options.load,
+      onEpoch: options.onEpoch ?? (() => undefined),
       refreshMs: options.refreshMs ?? 5_000,
       staleMs: options.staleMs ?? 10_000,
       clock: options.clock ?? systemClock,
@@ -118,6 +121,7 @@ export class AppDirectory implements AsyncDisposable {
     const askedAt = this.#options.clock.now();
     const { apps, keys } = await this.#options.load();
     this.#loadedAt = askedAt;
+    if (apps.some(({ id, epoch }) => (this.#apps.get(id)?.epoch ?? epoch) !== epoch)) this.#options.onEpoch();
     this.#apps = new Map(apps.map((app) => [app.id, app]));
     const fingerprint = JSON.stringify(keys);
     if (fingerprint === this.#fingerprint) return;
