@@ -8,7 +8,7 @@ import { type Person, useWorld } from './support/world.ts';
 const world = useWorld({
   env: { LIMIT_BLOCKS_PER_USER: '5', LIMIT_CUSTOM_EVENTS_PER_10_SECONDS: '10000', LIMIT_TYPING_PER_10_SECONDS: '10000' },
 });
-const { said, send, edit, react, pin, redact, mark, update } = actsOn(() => world.http);
+const { said, send, edit, react, pin, redact, remove, mark, update } = actsOn(() => world.http);
 
 const block = (by: Person, userId: string) => world.http.call('blockUser', { token: by.token, params: { userId } });
 const unblock = (by: Person, userId: string) => world.http.call('unblockUser', { token: by.token, params: { userId } });
@@ -79,6 +79,17 @@ describe('a block', () => {
     const [cem, dan] = await world.people('cem', 'dan');
     (await block(cem, dan.id)).ok();
     expect((await ask(cem, dan, { metadata: { n: 1 } })).ok(201).conversation.metadata).toEqual({ n: 1 });
+  });
+
+  it('leaves a hidden direct conversation hidden when the blocked one takes back what was said', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    const { id } = await world.create(ann, { type: 'direct', members: [bob] });
+    const seqs = [await said(bob, id, 'one'), await said(bob, id, 'two')];
+    (await block(ann, bob.id)).ok();
+    (await remove(ann, id, 'me')).ok();
+    for (const seq of seqs) (await redact(bob, id, seq)).ok();
+    expect(await world.head(ann, id)).toMatchObject({ lastSeq: 5, unread: 2, member: { hidden: true } });
+    expect((await world.http.call('getUnread', { token: ann.token })).ok()).toEqual({ total: 0, mentions: 0 });
   });
 
   it('changes nothing in groups: entries stay the same for all', async () => {

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ErrorCode, Role } from '@nudge/types';
 import { describe, expect, it } from 'vitest';
+import { actsOn } from './support/acts.ts';
 import { type Person, range, seqs, useWorld } from './support/world.ts';
 
 const world = useWorld();
+
+const { said, edit, redact, react, pin, update } = actsOn(() => world.http);
 
 const put = (by: Person, conversationId: string, userId: string, role?: Role) =>
   world.http.call('putMember', { token: by.token, params: { conversationId, userId }, ...(role === undefined ? {} : { body: { role } }) });
@@ -319,5 +322,25 @@ describe('leaving a direct conversation', () => {
     expect(await hidden(bob)).toBe(true);
     await world.create(bob, { type: 'direct', members: [ann] });
     expect(await hidden(bob)).toBe(false);
+  });
+
+  it('hides it until something comes that counts as unread: no act on what is there, no change of the conversation', async () => {
+    const [ann, bob] = await world.people('ann', 'bob');
+    const { id } = await world.create(ann, { type: 'direct', members: [bob] });
+    const seq = await said(ann, id, 'one', { mentions: [bob.id] });
+    (await remove(bob, id, 'me')).ok();
+    (await edit(ann, id, seq, 'two', { mentions: [bob.id] })).ok();
+    (await react(ann, id, seq, '👍')).ok();
+    (await pin(ann, id, seq)).ok();
+    (await update(ann, id, { metadata: { n: 1 } })).ok();
+    await said(ann, id, {}, { type: 'custom.quiet' });
+    (await redact(ann, id, seq)).ok();
+    const state = async () => ({
+      hidden: (await world.head(bob, id))?.member.hidden,
+      ...(await world.http.call('getUnread', { token: bob.token })).ok(),
+    });
+    expect(await state()).toEqual({ hidden: true, total: 0, mentions: 0 });
+    await said(ann, id, 'three');
+    expect(await state()).toEqual({ hidden: false, total: 2, mentions: 0 });
   });
 });

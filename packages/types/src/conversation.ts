@@ -60,7 +60,7 @@ export const preferencesSchema = z
     archived: z.boolean().nullish(),
     pinned: z.boolean().nullish(),
     draft: z.record(z.string(), z.unknown()).nullish(),
-    /** A direct conversation that was left: hidden while its head is not above this. */
+    /** A direct conversation that was left: hidden while no entry above this counts as unread. */
     hiddenSeq: seqSchema.nullish(),
   })
   .meta({ id: 'Preferences' });

@@ -70,7 +70,7 @@ export const headSchema = z
     /** Unread messages that mention the viewer. */
     mentions: z.int().min(0),
     memberCount: z.int(),
-    /** Own membership; `hidden` marks a direct conversation its viewer left and that has been quiet since. */
+    /** Own membership; `hidden` marks a direct conversation its viewer left and in which nothing that counts as unread has come since. */
     member: z.strictObject({ role: roleSchema, joinedSeq: seqSchema, hidden: z.boolean() }),
     /** Newest message as it now stands, for a list. `excerpt` is the start of its text. */
     lastMessage: z

@@ -35,7 +35,8 @@ export interface HeadRow {
   readonly memberCount: number;
   readonly role: Role;
   readonly joinedSeq: number;
-  readonly hiddenSeq: number | null;
+  /** A direct conversation its member left, in which nothing that counts as unread has come since. */
+  readonly hidden: boolean;
   /** The newest countable entry this member may see. */
   readonly lastMessage: LastMessage | null;
 }
@@ -48,6 +49,9 @@ export interface LastMessage {
   readonly excerpt: string;
   readonly redacted?: true;
 }
+
+/** Null-safe: in a conversation without countable entries nothing has come since it was hidden. */
+const hidden = '(m.hidden_seq is not null and coalesce(c.last_message_seq, 0) <= m.hidden_seq)';
 
 /** A current member who is not banned. */
 const current = 'm.left_seq is null and (m.banned_until is null or m.banned_until <= now())';
@@ -74,7 +78,7 @@ const page: Statement = {
       select c.id, c.type, c.title, c.avatar_url as "avatarUrl", c.frozen_at is not null as frozen, c.slow_mode_s as "slowModeSeconds",
         greatest(m.delivered_seq, m.read_seq) as "deliveredSeq", c.last_seq as "lastSeq", c.last_entry_at as at, m.read_seq as "readSeq",
         c.message_count - m.read_count - m.own_unread as unread, c.member_version as "memberVersion", c.member_count as "memberCount",
-        m.role, m.joined_seq as "joinedSeq", m.hidden_seq as "hiddenSeq",
+        m.role, m.joined_seq as "joinedSeq", ${hidden} as hidden,
         case when c.last_message_seq < greatest(c.oldest_seq, case when c.history = 'since_join' then m.joined_seq end) then null
           else c.last_message_seq end as message
       from unnest($1::uuid[]) u (id)
@@ -86,14 +90,14 @@ const page: Statement = {
     order by h.at desc, h.id desc`,
 };
 
-/** Index: as above without previews and order; `mention_pkey` where something is unread. A conversation that its member hid counts again once something new is in it. */
+/** Index: as above without previews and order; `mention_pkey` where something is unread. A hidden conversation does not count. */
 const totals: Statement = {
   name: 'unread_totals',
   text: `select coalesce(sum(c.message_count - m.read_count - m.own_unread), 0)::bigint as total,
       coalesce(sum(${mentions('c.id', 'm.read_seq', 'c.last_seq')}), 0)::bigint as mentions
     from unnest($1::uuid[]) u (id)
     ${pairs}
-    where ${current} and (m.hidden_seq is null or c.last_seq > m.hidden_seq)`,
+    where ${current} and not ${hidden}`,
 };
 
 type Row = Omit<HeadRow, 'lastMessage'> & {
@@ -106,7 +110,7 @@ type Row = Omit<HeadRow, 'lastMessage'> & {
   tombstone: boolean | null;
 };
 
-/** Heads of a user's conversations, hidden ones included (see `hiddenSeq`), newest activity first by (lastEntryAt, id), at most `limit`. */
+/** Heads of a user's conversations, hidden ones included (see `hidden`), newest activity first by (lastEntryAt, id), at most `limit`. */
 export async function heads(pool: Pool, query: HeadsQuery): Promise<HeadRow[]> {
   if (query.ids.length === 0) return [];
   const { appId, userId, since, before, limit } = query;

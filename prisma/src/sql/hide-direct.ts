@@ -12,7 +12,7 @@ const statement: Statement = {
   text: 'select hide_direct($1, $2, $3, $4) as "hiddenSeq"',
 };
 
-/** Hides a direct conversation from one member until it gets a new entry; null: not a member of such a direct conversation. */
+/** Hides a direct conversation from one member until something comes that counts as unread; null: not a member of such a direct conversation. */
 export async function hideDirect(
   pool: Pool,
   call: {

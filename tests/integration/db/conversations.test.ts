@@ -105,10 +105,10 @@ describe('hiding a direct conversation', () => {
     expect(await hide(id, 'ann')).toEqual({ hiddenSeq: 2 });
     expect(await hide(id, 'ann')).toEqual({ hiddenSeq: 2 });
     expect(await outbox()).toEqual([{ kind: 'hide', payload: { hidden: [['a', id, 'ann']] } }]);
-    expect((await headOf(id, 'ann'))?.hiddenSeq).toBe(2);
-    expect((await headOf(id, 'bob'))?.hiddenSeq).toBeNull();
+    expect((await headOf(id, 'ann'))?.hidden).toBe(true);
+    expect((await headOf(id, 'bob'))?.hidden).toBe(false);
     await sendOne(pool, message(id, 'bob'));
-    expect(await headOf(id, 'ann')).toMatchObject({ lastSeq: 3, hiddenSeq: 2, unread: 2 });
+    expect(await headOf(id, 'ann')).toMatchObject({ lastSeq: 3, hidden: false, unread: 2 });
   });
 
   test('creating it again shows it', async () => {

@@ -66,7 +66,7 @@ function toHead(row: HeadRow): Head {
     unread: row.unread,
     mentions: row.mentions,
     memberCount: row.memberCount,
-    member: { role: row.role, joinedSeq: row.joinedSeq, hidden: row.hiddenSeq !== null && row.lastSeq <= row.hiddenSeq },
+    member: { role: row.role, joinedSeq: row.joinedSeq, hidden: row.hidden },
     lastMessage: row.lastMessage,
     version: row.memberVersion,
   };

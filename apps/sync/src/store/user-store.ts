@@ -35,7 +35,7 @@ export interface HeadRow {
   readonly memberCount: number;
   readonly role: 'owner' | 'moderator' | 'member';
   readonly joinedSeq: number;
-  readonly hiddenSeq: number | null;
+  readonly hidden: boolean;
   readonly lastMessage: LastMessage | null;
 }
 

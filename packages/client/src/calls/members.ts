@@ -20,7 +20,7 @@ export abstract class MemberCalls extends ConversationCalls {
     return this.change('DELETE', conversationId, `/members/${encodeURIComponent(userId)}`);
   }
 
-  /** A direct conversation is only hidden until something new arrives. */
+  /** A direct conversation is only hidden until the next message. */
   leave(conversationId: string): Promise<ChangeAnswer> {
     return this.change('DELETE', conversationId, '/members/me');
   }

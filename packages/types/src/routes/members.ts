@@ -43,7 +43,7 @@ export const memberRoutes = (limits: Limits) =>
     removeMember: {
       method: 'DELETE',
       path: '/v1/conversations/{conversationId}/members/{userId}',
-      summary: 'Remove a member; `me` leaves (a direct conversation is hidden until something new arrives)',
+      summary: 'Remove a member; `me` leaves (a direct conversation is hidden until the next message)',
       tag: 'conversations',
       auth: 'user',
       rate: 'writesPer10Seconds',
