@@ -24,7 +24,15 @@ export function parseProxy(text: string): readonly ProxyRange[] | undefined {
   const bits = version === 4 ? 32 : 128;
   const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
   if (version === 0 || rest.length > 0 || !(prefix >= 1 && prefix <= bits)) return undefined;
-  return [{ address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' }];
+  const range: ProxyRange = { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' };
+  return isAllOfIpv4(range) ? undefined : [range];
+}
+
+/** Written as IPv6: `::ffff:0:0/96` and whatever holds it. */
+function isAllOfIpv4({ address, prefix, family }: ProxyRange): boolean {
+  const range = new BlockList();
+  range.addSubnet(address, prefix, family);
+  return range.check('1.1.1.1') && range.check('223.1.1.1');
 }
 
 /**

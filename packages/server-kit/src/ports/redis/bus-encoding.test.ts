@@ -30,7 +30,22 @@ it('carries several as lines, in order', () => {
 
 it('passes over what it does not know', () => {
   const key = encodeMessage({ kind: 'key', log: 'c/1', seq: 1 });
-  for (const line of ['', 'z1,2', 'k', 'kx,c/1', 'k1', 'k-1,c/1', 'k1e9,c/1', 'c1,2', 'r,,', 'xunheard,,', 'K99999999999999999,c/1']) {
+  for (const line of [
+    '',
+    'z1,2',
+    'k',
+    'kx,c/1',
+    'k1',
+    'k-1,c/1',
+    'k1e9,c/1',
+    'c1,2',
+    'r,,',
+    'xunheard,,',
+    'K99999999999999999,c/1',
+    'k1,c/"',
+    'k1,x/1',
+    'k1,c/\\',
+  ]) {
     expect(decodeMessages(`${line}\n${key}`)).toEqual([{ kind: 'key', log: 'c/1', seq: 1 }]);
   }
 });

@@ -23,6 +23,9 @@ export function encodeMessage(message: BusMessage): string {
   }
 }
 
+/** A log's name that can stand between quotes as it is, which is how frames are written. */
+const logForm = /^[cua]\/[^"\\\p{Cc}]{1,64}$/u;
+
 /** The messages of a text, in order. Lines of a kind or form not known here come from a later version and are passed over. */
 export function decodeMessages(text: string): BusMessage[] {
   const messages: BusMessage[] = [];
@@ -39,7 +42,7 @@ function decodeLine(line: string): BusMessage | undefined {
     case 'k':
     case 'K': {
       const seq = count(first);
-      if (seq === undefined || second === '') return undefined;
+      if (seq === undefined || !logForm.test(second)) return undefined;
       const log = second as LogName;
       return {
         kind: 'key',
@@ -80,5 +83,6 @@ function decodeLine(line: string): BusMessage | undefined {
 }
 
 function count(text: string): number | undefined {
-  return /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(value) ? value : undefined;
 }

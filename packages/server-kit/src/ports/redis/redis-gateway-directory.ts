@@ -1,5 +1,6 @@
 import type { GatewayDescription, GatewayDirectory, GatewayRecord } from '../gateway-directory.ts';
 import type { RedisConnection } from './connection.ts';
+import { parseJson } from './parse-json.ts';
 import { Script } from './script.ts';
 
 /**
@@ -55,8 +56,8 @@ export class RedisGatewayDirectory implements GatewayDirectory {
     this.#keys = [`${prefix}{gateways}/ends`, `${prefix}{gateways}/said`];
   }
 
-  async put({ id, url, zone, load, sockets, draining }: GatewayDescription, ttlMs: number): Promise<void> {
-    const said = JSON.stringify({ id, url, zone, load, sockets, draining });
+  async put({ id, url, zone, group, load, sockets, draining }: GatewayDescription, ttlMs: number): Promise<void> {
+    const said = JSON.stringify({ id, url, zone, group, load, sockets, draining });
     await this.#connection.run((commands) => putScript.run(commands, this.#keys, [id, said, ttlMs]));
   }
 
@@ -81,12 +82,12 @@ export class RedisGatewayDirectory implements GatewayDirectory {
   }
 }
 
-/** What a gateway of another version said in another form is passed over. */
+/** What was said in another form, by a gateway of another version or by nobody of ours, is passed over. */
 function readRecord(text: string, expiresAt: number): GatewayRecord | undefined {
-  const said: unknown = JSON.parse(text);
+  const said = parseJson(text);
   if (typeof said !== 'object' || said === null) return undefined;
-  const { id, url, zone, load, sockets, draining } = said as Partial<Record<keyof GatewayDescription, unknown>>;
+  const { id, url, zone, group, load, sockets, draining } = said as Partial<Record<keyof GatewayDescription, unknown>>;
   if (typeof id !== 'string' || typeof url !== 'string' || typeof zone !== 'string') return undefined;
   if (typeof load !== 'number' || typeof sockets !== 'number' || typeof draining !== 'boolean') return undefined;
-  return { id, url, zone, load, sockets, draining, expiresAt };
+  return { id, url, zone, ...(typeof group === 'string' ? { group } : {}), load, sockets, draining, expiresAt };
 }

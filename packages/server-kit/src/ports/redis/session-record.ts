@@ -1,10 +1,14 @@
-import type { Presence, PresenceStatus } from '@nudge/types';
+import { type Presence, type PresenceStatus, presenceStatusSchema } from '@nudge/types';
 import type { SessionRecord } from '../session-registry.ts';
+import { parseJson } from './parse-json.ts';
 
 /** Before the session's id in the fields of a user's hash. */
 const fieldPrefix = 's:';
 /** The field that says when the user was last seen, ms. */
 const seenField = 'seen';
+
+/** The last time that a date can say, ms. */
+const lastTime = 8.64e15;
 
 export const fieldOf = (sessionId: string): string => `${fieldPrefix}${sessionId}`;
 
@@ -15,6 +19,19 @@ export function encodeRecord(record: SessionRecord, lease: string): string {
 }
 
 type StoredRecord = [deviceId: string, gatewayId: string, status: PresenceStatus, connectedAt: number, lease: string, platform?: string];
+
+/** What {@link encodeRecord} wrote; undefined for what it cannot have written. */
+function decodeRecord(text: string): StoredRecord | undefined {
+  const stored = parseJson(text.slice(1));
+  if (!Array.isArray(stored)) return undefined;
+  const [deviceId, gatewayId, status, connectedAt, lease, platform] = stored as unknown[];
+  const isRecord =
+    [deviceId, gatewayId, lease].every((part) => typeof part === 'string') &&
+    presenceStatusSchema.safeParse(status).success &&
+    typeof connectedAt === 'number' &&
+    (platform === undefined || typeof platform === 'string');
+  return isRecord ? (stored as StoredRecord) : undefined;
+}
 
 /** Gateway leases, by their end, and what time it is there, ms. */
 export interface Leases {
@@ -33,7 +50,7 @@ export function decodeLeases(answer: unknown): Leases {
 /** What is stored of a user, judged by the leases. */
 export interface UserState {
   readonly live: readonly SessionRecord[];
-  /** Fields and records of gateways that are gone. */
+  /** Fields and records of gateways that are gone, and what is no record. */
   readonly dead: readonly (readonly [field: string, record: string])[];
   /** The end of the last dead gateway, if the user does not hide; else undefined. */
   readonly deadSince: number | undefined;
@@ -48,7 +65,12 @@ export function readUser(appId: string, userId: string, hash: Readonly<Record<st
   let hides = false;
   for (const [field, text] of Object.entries(hash)) {
     if (!field.startsWith(fieldPrefix)) continue;
-    const [deviceId, gatewayId, status, connectedAt, lease, platform] = JSON.parse(text.slice(1)) as StoredRecord;
+    const record = decodeRecord(text);
+    if (record === undefined) {
+      dead.push([field, text]);
+      continue;
+    }
+    const [deviceId, gatewayId, status, connectedAt, lease, platform] = record;
     const hidden = text.startsWith('h');
     hides ||= hidden;
     const end = leases.ends.get(lease);
@@ -72,7 +94,8 @@ export function readUser(appId: string, userId: string, hash: Readonly<Record<st
   }
   live.sort((a, b) => a.connectedAt - b.connectedAt);
   const deadSince = hides || diedAt === 0 ? undefined : diedAt;
-  const seen = Math.max(Number(hash[seenField] ?? 0), deadSince ?? 0);
+  const stored = Number(hash[seenField] ?? 0);
+  const seen = Math.max(stored > 0 && stored <= lastTime ? stored : 0, deadSince ?? 0);
   return { live, dead, deadSince, lastSeenAt: seen === 0 ? undefined : seen };
 }
 
