@@ -82,10 +82,16 @@ test('workers on a range of ports: each is a gateway of the dispatcher, one that
   await child.waitForLine(/a worker is back/, 60_000);
   expect(crowd.welcomed, 'the siblings did not notice').toBe(20);
 
+  expect(crowd.moves).toEqual([]);
   const began = performance.now();
   expect(await child.kill('SIGTERM')).toEqual({ code: 0, signal: null });
   console.log(`workers: drained within ${Math.round(performance.now() - began)} ms`);
   expect(performance.now() - began).toBeLessThan(20_000);
+  expect(crowd.moves.length, 'all were told to move').toBeGreaterThanOrEqual(20);
+  expect(
+    crowd.moves.filter((target) => target !== undefined && urls.includes(target)),
+    'none to another worker that stops too',
+  ).toEqual([]);
   // The entry of the one that was killed ends with its time; the others took theirs out.
   await waitFor('none of them to be in the directory', async () => (await dispatched(stack)).every((url) => !urls.includes(url)), {
     timeoutMs: 30_000,

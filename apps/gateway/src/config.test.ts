@@ -29,6 +29,10 @@ describe('workers of a gateway', () => {
     expect(
       ports({ GATEWAY_WORKERS: '2', GATEWAY_WORKER_PORTS: 'shared', PUBLIC_URL: 'https://gw.example:443' })?.map(([port]) => port),
     ).toEqual(shared ? ['7000', '7000'] : ['7000', '7001']);
+    const workers = readWorkersConfig({ ...base, GATEWAY_WORKERS: '2' })?.workers ?? [];
+    const groups = workers.map(({ env }) => readGatewayConfig(env).group);
+    expect([groups.length, new Set(groups).size, groups[0]]).toEqual([2, 1, expect.stringMatching(/./)]);
+    expect(readGatewayConfig(base).group).toBeUndefined();
     const [worker] = readWorkersConfig({ ...base, GATEWAY_WORKERS: '2', GATEWAY_WORKER_PORTS: 'shared' })?.workers ?? [];
     expect(readGatewayConfig(worker?.env).sharedPort).toBe(shared);
     expect(readGatewayConfig({ ...base, GATEWAY_WORKER_PORTS: 'shared' }).sharedPort).toBe(false);

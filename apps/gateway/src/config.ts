@@ -38,10 +38,13 @@ export interface GatewayConfig {
   readonly gap: GapOptions;
 }
 
+/** Of this process, and no other one before or after it. */
+const nameOfThisStart = (): string => `${hostname()}-${process.pid}-${Date.now().toString(36)}`;
+
 /** The defaults, with a new id. */
 export function gatewayConfig(overrides: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
-    gatewayId: `${hostname()}-${process.pid}-${Date.now().toString(36)}`,
+    gatewayId: nameOfThisStart(),
     heartbeats: defaultHeartbeats,
     connectTimeoutMs: 10_000,
     resumeMs: 120_000,
@@ -70,6 +73,8 @@ export interface GatewayProcessConfig {
   readonly gateway: Partial<GatewayConfig>;
   /** Where it stands, for the dispatcher. */
   readonly zone: string;
+  /** Of the workers that stop together with it. */
+  readonly group: string | undefined;
   /** The public port is shared with the other workers of this machine. */
   readonly sharedPort: boolean;
   /** How long the process may take to stop, ms. */
@@ -97,6 +102,7 @@ export function readGatewayConfig(env: Environment = process.env): GatewayProces
     databaseUrl: config.databaseUrl,
     gateway: { heartbeats: config.heartbeats, ...drain },
     zone: env.GATEWAY_ZONE?.trim() || 'default',
+    group: env.GATEWAY_WORKER === undefined ? undefined : env.GATEWAY_WORKER_GROUP,
     sharedPort: env.GATEWAY_WORKER_PORTS === 'shared' && env.GATEWAY_WORKER !== undefined,
     stopMs: Math.max(drain.drainSpreadMs, drain.drainDeadlineMs) + afterDrainMs,
   };
@@ -112,7 +118,8 @@ export interface WorkersConfig extends Pick<Config, 'logLevel' | 'logFormat'> {
 /**
  * Reads `GATEWAY_WORKERS`; undefined when this process is to be the gateway itself. `GATEWAY_WORKER_PORTS` says where workers listen: `range` (the
  * default) on `PORT` and those after it, so that each has an address that the dispatcher can name, or `shared`, all on `PORT`, where the
- * system spreads connections (Linux; elsewhere a range). Each has the operations port `OPS_PORT` and those after it.
+ * system spreads connections (Linux; elsewhere a range). Each has the operations port `OPS_PORT` and those after it. They know each other by a
+ * group, since they stop together and none is to send its sockets to another.
  */
 export function readWorkersConfig(env: Environment = process.env): WorkersConfig | undefined {
   const count = positive(env, 'GATEWAY_WORKERS', 1);
@@ -127,6 +134,7 @@ export function readWorkersConfig(env: Environment = process.env): WorkersConfig
   if (ops.port === 0 || ops.port + count > 65_536) {
     throw new ConfigError('OPS_PORT', `is required with GATEWAY_WORKERS: a port that has ${count - 1} after it`);
   }
+  const group = nameOfThisStart();
   return {
     logLevel,
     logFormat,
@@ -137,6 +145,7 @@ export function readWorkersConfig(env: Environment = process.env): WorkersConfig
       env: {
         ...env,
         GATEWAY_WORKER: String(at + 1),
+        GATEWAY_WORKER_GROUP: group,
         GATEWAY_WORKER_PORTS: shared ? 'shared' : 'range',
         PORT: String(shared ? port : port + at),
         PUBLIC_URL: publicUrl === undefined || shared ? publicUrl : addressOf(publicUrl, at),

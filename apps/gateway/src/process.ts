@@ -7,7 +7,7 @@ import { createMembershipStore } from './store/membership-store.ts';
 
 /** A gateway as a process of its own. Without `REDIS_URL` its bus ends at the process: it hears no API and serves tests. */
 export async function startGatewayProcess(options: GatewayProcessConfig): Promise<AsyncDisposable> {
-  const { process: config, databaseUrl, gateway: settings, zone, sharedPort } = options;
+  const { process: config, databaseUrl, gateway: settings, zone, group, sharedPort } = options;
   await using opened = new AsyncDisposableStack();
   const log = createLogger({ name: 'nudge-gateway', level: config.logLevel, pretty: config.logFormat === 'pretty' });
   const onError = (error: Error): void => log.warn({ err: error }, 'a database connection failed');
@@ -40,7 +40,8 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
   const { gatewayId: id } = gateway;
   const publicUrl = config.publicUrl ?? url;
   const { gateways: directory, clock } = platform;
-  registration = await registerGateway({ directory, describe: () => ({ id, url: publicUrl, zone, ...gateway.state() }), clock, log });
+  const own = { id, url: publicUrl, zone, ...(group === undefined ? {} : { group }) };
+  registration = await registerGateway({ directory, describe: () => ({ ...own, ...gateway.state() }), clock, log });
   log.info({ url, opsUrl, gatewayId: gateway.gatewayId }, 'listening');
   return opened.move();
 }

@@ -28,6 +28,7 @@ class Member {
       else if (packet === '2') socket.send('3');
       else if (packet.startsWith('42["welcome"')) this.#welcome();
       else if (packet.startsWith('44')) socket.close();
+      else if (packet.startsWith('42["control"')) this.#crowd.controlled(packet);
     });
     socket.on('error', () => undefined);
     socket.once('close', () => this.#lost());
@@ -68,6 +69,14 @@ export class Crowd implements Disposable {
   /** Those that are in. */
   get welcomed(): number {
     return this.#welcomed;
+  }
+
+  /** What gateways that drain told, one for each time: the address to move to, undefined where any will do. */
+  readonly moves: (string | undefined)[] = [];
+
+  controlled(packet: string): void {
+    const [, { type, target }] = JSON.parse(packet.slice(2)) as [string, { readonly type: string; readonly target?: string }];
+    if (type === 'reconnect') this.moves.push(target);
   }
 
   count(change: 1 | -1): void {

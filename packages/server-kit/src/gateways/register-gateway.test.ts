@@ -48,6 +48,20 @@ it('says at once that it drains', async () => {
   expect(registration.pickTarget(ann)).toBe('http://g3');
 });
 
+it('sends nobody to gateways that stop together with it', async () => {
+  const clock = new ManualClock();
+  await using directory = new MemoryGatewayDirectory({ clock });
+  for (const id of ['g2', 'g3']) await directory.put({ ...idle, id, url: `http://${id}`, group: 'workers' }, 60_000);
+  const own = { ...idle, group: 'workers' };
+  await using registration = await registerGateway({ directory, describe: () => own, clock, log });
+  const users = Array.from({ length: 50 }, (_, n) => ({ appId: 'app', userId: `u${n}` }));
+  expect(users.map((user) => registration.pickTarget(user))).toEqual(users.map(() => undefined));
+  await directory.put({ ...idle, id: 'g4', url: 'http://g4', group: 'other workers' }, 60_000);
+  await directory.put({ ...idle, id: 'g5', url: 'http://g5' }, 60_000);
+  await registration.announce();
+  expect(new Set(users.map((user) => registration.pickTarget(user)))).toEqual(new Set(['http://g4', 'http://g5']));
+});
+
 it('outlives a directory that cannot be reached, and is there again when it can', async () => {
   const clock = new ManualClock();
   await using directory = new MemoryGatewayDirectory({ clock });

@@ -18,6 +18,11 @@ export interface RegisterGatewayOptions {
   readonly random?: () => number;
 }
 
+/** Whether sockets may move there from `own`: a gateway of the same group is about to stop too, though it may not have said so yet. */
+function isRefuge(own: GatewayDescription, { id, group, draining }: GatewayRecord): boolean {
+  return id !== own.id && !draining && (own.group === undefined || group !== own.group);
+}
+
 export interface GatewayRegistration extends AsyncDisposable {
   /** Tells the directory now: for a gateway that begins to drain. Does not reject: the renewal that follows says it again. */
   announce(): Promise<void>;
@@ -43,7 +48,7 @@ export async function registerGateway(options: RegisterGatewayOptions): Promise<
     try {
       const own = describe();
       await directory.put(own, ttlMs);
-      others = (await directory.list()).filter(({ id, draining }) => id !== own.id && !draining);
+      others = (await directory.list()).filter((other) => isRefuge(own, other));
       failing = false;
     } catch (error) {
       if (!failing) log.warn({ err: error }, 'this gateway could not be entered into the directory');

@@ -5,6 +5,8 @@ export interface GatewayDescription {
   /** Where clients reach it. */
   readonly url: string;
   readonly zone: string;
+  /** Of the gateways that stop together with it, where there are any: workers of one launcher. */
+  readonly group?: string;
   /** 0 (idle) to 1 (takes no more). */
   readonly load: number;
   /** Live sockets. */

@@ -33,11 +33,11 @@ export function gatewayDirectoryConformance(create: () => GatewayDirectoryHarnes
 
     it('lists what was put, by id, with the time at which it ends', async () => {
       expect(await directory.list()).toEqual([]);
-      await directory.put(gateway({ id: 'g2', url: 'http://g2.example' }), ttlMs * 2);
+      await directory.put(gateway({ id: 'g2', url: 'http://g2.example', group: 'launcher' }), ttlMs * 2);
       await directory.put(gateway(), ttlMs);
       const [first, second] = await directory.list();
       expect(first).toEqual({ ...gateway(), expiresAt: first?.expiresAt });
-      expect(second).toMatchObject({ id: 'g2', url: 'http://g2.example' });
+      expect(second).toMatchObject({ id: 'g2', url: 'http://g2.example', group: 'launcher' });
       const apart = (second?.expiresAt ?? 0) - (first?.expiresAt ?? 0);
       expect(Math.abs(apart - ttlMs)).toBeLessThan(ttlMs / 2);
     });
