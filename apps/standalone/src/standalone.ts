@@ -32,8 +32,9 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   if (config.databaseUrl === undefined) print('Starting PostgreSQL …\n');
   const postgres = config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres({ dataDir: config.dataDir, log })) : undefined;
   const connectionString = postgres?.socketConnectionString ?? postgres?.connectionString ?? config.databaseUrl ?? '';
-  // Tokens of an earlier start are no longer those of this one: nobody shall read them meanwhile.
-  await rm(join(config.dataDir, 'demo.json'), { force: true });
+  // Whoever finds the file may use what it names: it is there only while that runs.
+  const sessionFile = join(config.dataDir, 'demo.json');
+  await rm(sessionFile, { force: true });
   await migrate(connectionString, { onProgress: (progress) => log.info({ migration: describeProgress(progress) }, 'migrating') });
   await migrateJobs(connectionString);
   const serverKey = await prepareDemoApp(connectionString);
@@ -58,6 +59,7 @@ export async function startStandalone({ config, log, environment = {}, print }: 
   // A certificate is made out to the public name.
   session = { ...demo, url: (config.tls && config.publicUrl) ?? url, opsUrl };
   print(banner(session, await writeDemoSession(config.dataDir, session)));
+  stack.defer(() => rm(sessionFile, { force: true }));
   const running = stack.move();
   return { session, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
 }

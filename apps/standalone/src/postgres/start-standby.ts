@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { prepareBinaries } from './binaries.ts';
 import { clusterNameOf, settleLeftovers } from './leftovers.ts';
 import type { PostgresLog } from './log.ts';
@@ -28,7 +29,9 @@ export interface Standby extends AsyncDisposable {
 }
 
 /** Copies the primary and starts the copy. */
-export async function startStandby({ primary, clusterDir, slot, port, log }: StandbyOptions): Promise<Standby> {
+export async function startStandby({ primary, slot, port, log, ...options }: StandbyOptions): Promise<Standby> {
+  // The server works in it, and would take a relative path from there.
+  const clusterDir = resolve(options.clusterDir);
   await settleLeftovers(clusterDir, DEADLINES, log).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
