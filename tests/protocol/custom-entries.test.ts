@@ -65,7 +65,12 @@ describe('a custom entry', () => {
     expect(await unread()).toBe(1);
     // What is absent or null stays.
     for (const nothing of [undefined, null]) expect((await settings(nothing)).ok().settings.countableTypes).toEqual(['custom.poll']);
-    const counted = await said(ann, id, {}, { type: 'custom.poll' });
+    const sent = (await send(ann, id, {}, { type: 'custom.poll', clientMsgId: 'counted' })).ok(201);
+    // Only the server knows that it counts, so the sender pulls it.
+    expect(sent.asSent).toBe(false);
+    expect((await send(ann, id, {}, { type: 'custom.poll', clientMsgId: 'counted' })).ok(200).asSent).toBe(false);
+    const counted = sent.seq;
+    expect(await entryOf(world, bob, id, counted)).toMatchObject({ type: 'custom.poll', countable: true });
     expect(await unread()).toBe(2);
     expect((await mark(bob, id, counted - 1)).ok().unread).toBe(1);
     expect((await mark(bob, id, counted)).ok().unread).toBe(0);

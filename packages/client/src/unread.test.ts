@@ -41,6 +41,18 @@ describe('unread counts', () => {
     expect(told).toHaveLength(3);
   });
 
+  it('count an integrator`s own entries that say they count', () => {
+    counts.head(head(4, 4, 0));
+    counts.entry('c1', message(5, { type: 'custom.poll', countable: true, mentions: ['alice'] }));
+    counts.entry('c1', message(6, { type: 'custom.poll' }));
+    counts.entry('c1', message(7, { type: 'custom.poll', countable: true, redacted: true, body: null }));
+    expect(counts.get('c1')).toEqual({ readSeq: 4, unread: 2, mentions: 1 });
+    const entries = [message(5, { type: 'custom.poll', countable: true }), message(6, { type: 'custom.poll' }), message(7)];
+    counts.read('c1', 4, undefined, viewOf('alice', { entries, mine: {}, head: 7, oldestSeq: 1 }));
+    counts.read('c1', 5, undefined, viewOf('alice', { entries, mine: {}, head: 7, oldestSeq: 1 }));
+    expect(counts.get('c1')?.unread).toBe(1);
+  });
+
   it('are replaced by a newer list, not by an older one', () => {
     counts.head(head(4, 2, 1));
     counts.entry('c1', message(5));

@@ -16,7 +16,7 @@ interface Count extends Unread {
 
 /**
  * Unread counts between two syncs. The server's (heads, answers to read positions) are exact and replace what is here; meanwhile arriving
- * messages count up and read positions count down. An integrator's own types count from the next head on, since only the server knows which do.
+ * messages count up and read positions count down. An integrator's own entries say themselves whether they count.
  */
 export class UnreadCounts {
   readonly #counts = new Map<string, Count>();
@@ -40,11 +40,12 @@ export class UnreadCounts {
     this.#set(id, { readSeq, unread, mentions, upTo: lastSeq });
   }
 
-  entry(conversationId: string, { seq, type, senderId, mentions }: Entry): void {
+  entry(conversationId: string, entry: Entry): void {
+    const { seq, senderId, mentions } = entry;
     const known = this.#counts.get(conversationId);
     if (known === undefined || seq <= known.upTo) return;
     const me = this.#viewer();
-    const counts = type === 'message' && senderId != null && senderId !== me && seq > known.readSeq;
+    const counts = isCountable(entry) && senderId != null && senderId !== me && seq > known.readSeq;
     const named = counts && me !== undefined && mentions?.includes(me) === true;
     this.#set(conversationId, { ...known, upTo: seq, unread: known.unread + (counts ? 1 : 0), mentions: known.mentions + (named ? 1 : 0) });
   }
@@ -62,7 +63,7 @@ export class UnreadCounts {
       return;
     }
     const me = this.#viewer();
-    const above = view.entries.filter(({ seq, type, senderId }) => seq > readSeq && type === 'message' && senderId !== me);
+    const above = view.entries.filter((entry) => entry.seq > readSeq && isCountable(entry) && entry.senderId !== me);
     const mentions = above.filter((entry) => me !== undefined && entry.mentions?.includes(me) === true).length;
     this.#set(conversationId, { ...known, readSeq, unread: exact ?? above.length, mentions });
   }
@@ -78,4 +79,9 @@ export class UnreadCounts {
     if (before !== undefined && before.readSeq === readSeq && before.unread === unread && before.mentions === mentions) return;
     this.#changed(conversationId, { readSeq, unread, mentions });
   }
+}
+
+/** Whether the entry counts for those who did not send it. */
+function isCountable({ type, countable }: Entry): boolean {
+  return type === 'message' || countable === true;
 }

@@ -81,6 +81,8 @@ export const entrySchema = z
     target: seqSchema.nullish(),
     senderId: senderIdSchema.nullish(),
     createdAt: timestampSchema.nullish(),
+    /** A custom entry that counts as unread. A `message` always counts, nothing else does. */
+    countable: z.literal(true).nullish(),
     clientMsgId: clientMsgIdSchema.nullish(),
     replyTo: replyToSchema.nullish(),
     mentions: z.array(userIdSchema).nullish(),

@@ -66,6 +66,17 @@ test.each([
   expect(Object.keys(rest)).toEqual(['seq', 'type', 'senderId', 'createdAt', 'clientMsgId', 'body']);
 });
 
+test('an integrator`s own entry that counts says so, a tombstone too', async () => {
+  const id = await talk(3);
+  await setEntry(db.database, id, 2, { type: 'custom.poll' });
+  await setEntry(db.database, id, 3, { type: 'custom.poll', countable: false });
+  await setEntry(db.database, id, 4, { type: 'custom.poll', redacted_at: PAST, body: null, state_seq: 9 });
+  const counting = parse(await textOf(id, 2));
+  expect(counting).toMatchObject({ type: 'custom.poll', countable: true, clientMsgId: 'm0', body: { text: 'hello' } });
+  expect(keys(await textOf(id, 3))).toEqual(['seq', 'type', 'senderId', 'createdAt', 'clientMsgId', 'body']);
+  expect(parse(await textOf(id, 4))).toMatchObject({ countable: true, redacted: true, body: null });
+});
+
 test('what it acts on follows its type at once', async () => {
   const id = await talk(2);
   const body = { emoji: '👍', count: 1, users: ['bob'] };

@@ -46,13 +46,14 @@ function withReaction(target: Entry, { body }: Entry): Entry {
 }
 
 /** What remains of an entry after its redaction or expiry: its place in the log. */
-export function tombstone({ seq, type, target, senderId, createdAt, clientMsgId, expiresAt, stateSeq }: Entry): Entry {
+export function tombstone({ seq, type, target, senderId, createdAt, countable, clientMsgId, expiresAt, stateSeq }: Entry): Entry {
   return {
     seq,
     type,
     ...(target == null ? {} : { target }),
     senderId,
     createdAt,
+    ...(countable == null ? {} : { countable }),
     ...(clientMsgId == null ? {} : { clientMsgId }),
     ...(expiresAt == null ? {} : { expiresAt }),
     redacted: true,

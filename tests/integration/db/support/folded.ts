@@ -1,7 +1,7 @@
 import type { TestDatabase } from '../../../support/database.ts';
 
 /** Columns of an entry that acting entries and the job's clock change. Arrays are text[], objects jsonb. */
-export type Folded = Readonly<Record<string, string | number | readonly string[] | object | null>>;
+export type Folded = Readonly<Record<string, string | number | boolean | readonly string[] | object | null>>;
 
 /** Sets columns of an entry past the append, which judges; keys are the table's column names. */
 export async function setEntry(database: TestDatabase, conversationId: string, seq: number, columns: Folded): Promise<void> {

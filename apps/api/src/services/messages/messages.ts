@@ -56,7 +56,8 @@ export class Messages {
     const { text, hash } = await this.#content(send);
     const type = send.type ?? 'message';
     const { appId, conversationId, senderId, clientMsgId, mentions } = send;
-    const counts = this.#options.countable.isCountable(appId, type);
+    const known = this.#options.countable.isCountable(appId, type);
+    const countable = typeof known === 'boolean' ? known : await known;
     const result = await appender.append({
       appId,
       conversationId,
@@ -67,13 +68,13 @@ export class Messages {
       body: text,
       extra: extraText(send),
       targetSeq: null,
-      countable: typeof counts === 'boolean' ? counts : await counts,
+      countable,
       mode,
       ...(mentions === null || mentions === undefined ? {} : { mentions }),
     });
     const { status, seq, createdAt } = result;
     if ((status !== 'ok' && status !== 'duplicate') || seq === null || createdAt === null) throw refusal(result, type, clock.now());
-    return { seq, createdAt, asSent: asSent(send), repeated: status === 'duplicate' };
+    return { seq, createdAt, asSent: asSent(send, countable || status === 'duplicate'), repeated: status === 'duplicate' };
   }
 
   /** Keeps the message until its time, or answers where it is when that has come already. Throws what {@link Scheduler} names. */
@@ -119,7 +120,7 @@ export class Messages {
     if (stored === null || stored.length !== hash.length || !timingSafeEqual(stored, hash)) {
       throw new NudgeError('client_msg_id_reused', { detail: 'Use a new clientMsgId for another message' });
     }
-    return { seq, createdAt, asSent: asSent(send), repeated: true };
+    return { seq, createdAt, asSent: asSent(send, true), repeated: true };
   }
 }
 
@@ -127,7 +128,11 @@ function fieldsOf({ type, replyTo, mentions, expiresIn, sendAt }: Send): Content
   return { type, replyTo, mentions, expiresIn, sendAt };
 }
 
-/** The server adds an excerpt to a reply and a time to what expires: the sender does not have those. */
-function asSent({ replyTo, expiresIn }: Send): boolean {
-  return (replyTo === null || replyTo === undefined) && (expiresIn === null || expiresIn === undefined);
+/**
+ * The server adds an excerpt to a reply, a time to what expires, and to a custom entry that it counts: the sender does not have those.
+ * `mayCount`: such an entry counts, or did when it was sent for the first time.
+ */
+function asSent({ type, replyTo, expiresIn }: Send, mayCount: boolean): boolean {
+  const isPlain = type === null || type === undefined || type === 'message';
+  return (isPlain || !mayCount) && (replyTo === null || replyTo === undefined) && (expiresIn === null || expiresIn === undefined);
 }
