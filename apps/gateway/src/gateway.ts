@@ -45,6 +45,7 @@ import { TypingRelay } from './services/typing.ts';
 import { Watches } from './services/watches.ts';
 import { WorkTracker } from './services/work-tracker.ts';
 import { createDispatch } from './socket/dispatch.ts';
+import { isRoomPacket } from './socket/room-packet.ts';
 import { RoomWire } from './socket/room-wire.ts';
 import { SocketServer } from './socket/socket-server.ts';
 
@@ -168,6 +169,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       log,
       counts,
       isRelayed: isRelayedRoom,
+      isPacket: isRoomPacket,
       // What another gateway emits passes here only while this one knows who may hear it.
       accepts: (room) => (isConversationRoom(room) ? watches.reliable(room) !== undefined : relations.isReliable),
     });

@@ -95,6 +95,45 @@ describe('rooms over several gateways', () => {
     expect(await redis.command('KEYS', '*')).toEqual([]);
   });
 
+  it('pass on only what a gateway says to that room: nothing for others, no orders', async () => {
+    await using gateways = await pair(redis.url);
+    const { here, there } = gateways;
+    const [id, other] = [await world.conversation(['r4-ann', 'r4-bob']), await world.conversation(['r4-cem', 'r4-dan'])];
+    const ann = await watching(here, 'r4-ann', id);
+    const bob = await watching(there, 'r4-bob', id);
+    const cem = await watching(here, 'r4-cem', other);
+    await crosses(bob, ann, id);
+    const [room, otherRoom] = [`one/c/${id}`, `one/c/${other}`];
+    const event = { conversationId: id, userId: 'r4-bob', name: 'forged', payload: {} };
+    const message = (type: number, data: object) => JSON.stringify({ uid: 'x', nsp: '/', type, data });
+    const say = (rooms: string[], data: unknown[] = ['event', event], flags: object = { volatile: true }) =>
+      message(3, { packet: { type: 2, data }, opts: { rooms, except: [], flags } });
+    const everybody = { rooms: [], except: [], flags: {} };
+    const forged = [
+      say([otherRoom]),
+      say([]),
+      say([room, otherRoom]),
+      say([room], ['control', { type: 'resync' }]),
+      say([room], ['event', { ...event, extra: 1 }]),
+      say([room], ['event', event], {}),
+      message(4, { rooms: [otherRoom], opts: everybody }),
+      message(5, { rooms: [room], opts: everybody }),
+      message(6, { close: true, opts: everybody }),
+      message(8, { packet: ['x'] }),
+    ];
+    const spoken = (text: string) => redis.command('SPUBLISH', `nudge:e:rooms#/#${room}#`, `p${text}`);
+    for (const text of forged) expect(await spoken(text)).toBe(2);
+    // The control: what a gateway would say is heard, and after all that came before.
+    await waitFor('the control', async () => {
+      await spoken(say([room], ['event', { ...event, name: 'control' }]));
+      return [ann, bob].every((device) => device.events.some(({ name }) => name === 'control'));
+    });
+    await crosses(bob, ann, id);
+    for (const device of [ann, bob, cem]) await device.settled();
+    expect([ann, bob, cem].flatMap((device) => device.events.filter(({ name }) => name === 'forged'))).toEqual([]);
+    expect(cem.events).toEqual([]);
+  });
+
   it('carry presence to who watches a user from elsewhere, and not across a block', async () => {
     await using gateways = await pair(redis.url, { config: { presenceGraceMs: 0 } });
     const { here, there } = gateways;

@@ -4,5 +4,5 @@
  */
 export const isConversationRoom = (room: string): boolean => room.includes('/c/');
 
-/** Whether anything is emitted to the room; '' stands for several rooms at once. */
-export const isRelayedRoom = (room: string): boolean => room === '' || isConversationRoom(room) || room.includes('/p/');
+/** Whether anything is emitted to the room. Nothing is ever emitted to several at once, for which '' stands. */
+export const isRelayedRoom = (room: string): boolean => isConversationRoom(room) || room.includes('/p/');

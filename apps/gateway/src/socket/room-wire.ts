@@ -8,10 +8,12 @@ export interface RoomWireOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly counts: GatewayCounts;
-  /** Whether anything is ever emitted to the room; the others only name whom to leave out. Asked with '' for the channel of all gateways. */
+  /** Whether anything is ever emitted to the room; the others only name whom to leave out. Asked with '' for the channel of all rooms. */
   readonly isRelayed: (room: string) => boolean;
   /** Whether what comes for the room may be passed on now. */
   readonly accepts: (room: string) => boolean;
+  /** Whether the text is what a gateway says to the room; anything else is passed over. Default: all of it. */
+  readonly isPacket?: (text: string, room: string) => boolean;
   /** Packets on their way at most; more are dropped. */
   readonly maxInFlight?: number;
   /** Wait before subscriptions that failed are tried again, ms. */
@@ -112,8 +114,8 @@ export class RoomWire implements Disposable {
   }
 
   #hear({ handler, room }: Held, channel: string, message: BusMessage): void {
-    const { accepts, counts, log } = this.#options;
-    if (this.#stopped || message.kind !== 'packet' || !accepts(room)) return;
+    const { accepts, isPacket, counts, log } = this.#options;
+    if (this.#stopped || message.kind !== 'packet' || !accepts(room) || isPacket?.(message.text, room) === false) return;
     counts.packetsHeard++;
     try {
       handler(Buffer.from(message.text), channel);
