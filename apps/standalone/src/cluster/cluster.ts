@@ -7,7 +7,7 @@ import { type DemoSession, writeDemoSession } from '../demo/demo-session.ts';
 import { openDemo } from '../demo/open-demo.ts';
 import { prepareDemoApp } from '../demo/seed-demo.ts';
 import { type EmbeddedPostgres, type PostgresLog, type Standby, startEmbeddedPostgres, startStandby } from '../postgres/index.ts';
-import { type RedisServer, startRedisServer } from '../redis/index.ts';
+import { type RedisServer, redisServerBinary, startRedisServer } from '../redis/index.ts';
 import { portsFrom } from './ports.ts';
 import { type Processes, startProcesses } from './processes.ts';
 import { type Row, table, tell } from './report.ts';
@@ -46,6 +46,9 @@ export async function startCluster({ config, environment, print }: ClusterOption
   const sessionFile = join(dataDir, 'demo.json');
   await rm(sessionFile, { force: true });
   const nextPort = portsFrom(port + STORES_ABOVE);
+
+  // First, because it is the one thing that may be missing.
+  await redisServerBinary({ onInstall: (notice) => line('cluster', notice) });
 
   line('cluster', 'starting PostgreSQL, primary and standby');
   const postgres = stack.use(

@@ -18,7 +18,7 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 export async function startRedisServer({ port, onLine, onEvent }: RedisServerOptions): Promise<RedisServer> {
-  const binary = await redisServerBinary();
+  const binary = await redisServerBinary({ onInstall: onLine });
   const settings = { bind: '127.0.0.1', port: String(port), save: '', appendonly: 'no', dir: '/tmp' };
   const started = await SupervisedProcess.start({
     name: 'redis',
