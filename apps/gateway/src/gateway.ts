@@ -98,7 +98,7 @@ export interface Gateway extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-const ephemeralBus = { prefix: 'nudge:rooms:', maxWaiting: 5_000, maxUnsent: 0 } as const;
+const ephemeralBus = { maxWaiting: 5_000, maxUnsent: 0 } as const;
 
 /**
  * A gateway: holds sockets, pushes keys, relays ephemeral events. Disposing drains it: it turns unready, tells its sockets to move, waits for
@@ -159,7 +159,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const { origins, redis } = deps;
   // Ephemeral events have connections of their own, so that keys never wait behind them, and are not kept for when Redis is back.
-  const ownEphemeral = deps.ephemeral === undefined && redis ? new RedisBus({ connection: redis, log, ...ephemeralBus }) : undefined;
+  const ownEphemeral =
+    deps.ephemeral === undefined && redis
+      ? new RedisBus({ connection: redis, log, prefix: `${redis.prefix}rooms:`, ...ephemeralBus })
+      : undefined;
   const ephemeral = deps.ephemeral ?? ownEphemeral;
   const wire =
     ephemeral &&

@@ -107,7 +107,8 @@ export class AppDirectory implements AsyncDisposable {
 
   /** Whether the last load is recent enough to act on. */
   isFresh(): boolean {
-    return this.#options.clock.now() - this.#loadedAt <= this.#options.staleMs;
+    // A clock that was set back tells no age: what was read before is not recent.
+    return Math.abs(this.#options.clock.now() - this.#loadedAt) <= this.#options.staleMs;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Clock } from '../clock.ts';
 import { createLogger } from '../log.ts';
 import { eventually, ManualClock } from '../testing/index.ts';
 import { type Restriction, Restrictions } from './restrictions.ts';
@@ -111,6 +112,22 @@ describe('Restrictions', () => {
     fail(false);
     await poll();
     expect(restrictions.isFresh()).toBe(true);
+  });
+
+  it('is not made fresh by a clock that is set back', async () => {
+    const manual = new ManualClock();
+    let setBackMs = 0;
+    const clock: Clock = { now: () => manual.now() - setBackMs, after: (ms, fn) => manual.after(ms, fn) };
+    await using restrictions = new Restrictions({
+      load: async () => ({ rows: [], readAt: clock.now() }),
+      tokenLifetimeMs: 1_000,
+      clock,
+      log,
+    });
+    await restrictions.start();
+    expect(restrictions.isFresh()).toBe(true);
+    setBackMs = 3_600_000;
+    expect(restrictions.isFresh()).toBe(false);
   });
 
   it('forgets what speaks against nobody any more', async () => {

@@ -114,7 +114,8 @@ export class Restrictions implements Revocations, AsyncDisposable {
   }
 
   isFresh(): boolean {
-    return this.#options.clock.now() - this.#loadedAt <= this.#options.staleMs;
+    // A clock that was set back tells no age: what was read before is not recent.
+    return Math.abs(this.#options.clock.now() - this.#loadedAt) <= this.#options.staleMs;
   }
 
   /** Users with anything against them. */

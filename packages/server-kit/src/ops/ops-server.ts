@@ -67,7 +67,7 @@ export function createOpsServer(options: OpsServerOptions): OpsServer {
   }
 
   const server: Server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 1_000 },
+    { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5_000, connectionsCheckingInterval: 1_000 },
     (req, res) => void serve(req, res),
   );
   server.maxConnections = 64;

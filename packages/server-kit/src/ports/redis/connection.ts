@@ -39,6 +39,11 @@ export async function connectRedis(options: RedisConnectionOptions): Promise<Red
 export class RedisConnection implements AsyncDisposable {
   readonly timings: RedisTimings;
   readonly commands: RedisCommands;
+  /**
+   * Before every key and channel. It names the database where that is not the first: channels are heard over all databases of a server, and
+   * whoever runs two installations on one has told them apart by that number.
+   */
+  readonly prefix: string;
   readonly #endpoint: RedisEndpoint;
   readonly #options: RedisConnectionOptions;
   readonly #listeners = new Set<() => void>();
@@ -58,6 +63,7 @@ export class RedisConnection implements AsyncDisposable {
     const endpoint = parseRedisUrl(options.url);
     if (endpoint === undefined) throw new Error(`A Redis URL is ${redisUrlForms}`);
     this.#endpoint = endpoint;
+    this.prefix = endpoint.kind === 'standalone' && endpoint.db > 0 ? `nudge:${endpoint.db}:` : 'nudge:';
     this.#options = options;
     this.timings = { ...defaultRedisTimings, ...options.timings };
     this.commands = endpoint.kind === 'cluster' ? this.#openCluster() : this.#openStandalone();

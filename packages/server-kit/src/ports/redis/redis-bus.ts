@@ -16,7 +16,7 @@ export interface RedisBusOptions {
   readonly connection: RedisConnection;
   readonly log?: Logger;
   readonly metrics?: Metrics;
-  /** Before every channel, so that installations may share a server. */
+  /** Before every channel; the connection's own by default. */
   readonly prefix?: string;
   /** Most messages waiting for one node while it answers. */
   readonly maxWaiting?: number;
@@ -61,7 +61,7 @@ export class RedisBus implements Bus {
   }
 
   constructor(options: RedisBusOptions) {
-    const { connection, log, metrics, prefix = 'nudge:', maxWaiting = 50_000, maxUnsent = 10_000 } = options;
+    const { connection, log, metrics, prefix = options.connection.prefix, maxWaiting = 50_000, maxUnsent = 10_000 } = options;
     this.#connection = connection;
     this.#log = log;
     this.#prefix = prefix;

@@ -51,7 +51,7 @@ export class RedisGatewayDirectory implements GatewayDirectory {
   readonly #keys: readonly [string, string];
 
   constructor(options: { readonly connection: RedisConnection; readonly prefix?: string }) {
-    const { connection, prefix = 'nudge:' } = options;
+    const { connection, prefix = options.connection.prefix } = options;
     this.#connection = connection;
     this.#keys = [`${prefix}{gateways}/ends`, `${prefix}{gateways}/said`];
   }

@@ -54,7 +54,7 @@ export class RedisRateLimiter implements RateLimiter {
     this.#connection = options.connection;
     this.#clock = options.clock;
     this.#fallback = options.fallback ?? new MemoryRateLimiter();
-    this.#prefix = `${options.prefix ?? 'nudge:'}rate/`;
+    this.#prefix = `${options.prefix ?? options.connection.prefix}rate/`;
   }
 
   consume(key: string, limit: RateLimit, cost = 1): RateDecision | Promise<RateDecision> {

@@ -46,7 +46,7 @@ export class RedisSessionRegistry implements SessionRegistry {
   constructor(options: RedisSessionRegistryOptions) {
     this.#connection = options.connection;
     this.#log = options.log;
-    this.#prefix = options.prefix ?? 'nudge:';
+    this.#prefix = options.prefix ?? options.connection.prefix;
     this.#clock = options.clock;
   }
 
@@ -139,8 +139,9 @@ export class RedisSessionRegistry implements SessionRegistry {
   /** States in the order asked; none when Redis is away. Records of dead gateways are taken out on the way, unless told not to. */
   async #read(appId: string, userIds: readonly string[], bury = true): Promise<UserState[]> {
     const keys = userIds.map((userId) => this.#userKey(appId, userId));
-    const read = await this.#softly((commands) =>
-      Promise.all([readLeases.run(commands, [this.#leasesKey], [this.#now]), this.#hashes(commands, keys)]),
+    const read = await this.#softly(
+      (commands) => Promise.all([readLeases.run(commands, [this.#leasesKey], [this.#now]), this.#hashes(commands, keys)]),
+      false,
     );
     if (read === undefined) return [];
     const leases = decodeLeases(read[0]);
