@@ -140,6 +140,14 @@ describe('a server with a certificate', () => {
     expect(lines).not.toContain('BEGIN');
   });
 
+  it('keeps one that is still good when the new one has expired', async () => {
+    await write(selfSigned('good'));
+    const { url } = await serve();
+    await write(selfSigned('expired', -1));
+    await eventually(() => lines.includes('has expired already'));
+    expect(await shownBy(url)).toBe('good');
+  });
+
   it('tells when it ends, and warns of one that has', async () => {
     await write(selfSigned('one', -1));
     await open();

@@ -116,13 +116,18 @@ class ReloadingTls implements Tls {
   }
 
   #use(pair: TlsPair): void {
+    if (this.#hasExpired(pair) && !this.#hasExpired(this.#pair)) throw new Error('the certificate has expired already');
     this.#pair = pair;
     for (const server of this.#servers) server.setSecureContext(this.context());
     this.#options.log.info('the TLS certificate was renewed');
     this.#warnOfAge();
   }
 
+  #hasExpired({ notAfter }: TlsPair): boolean {
+    return notAfter.getTime() < this.#clock.now();
+  }
+
   #warnOfAge(): void {
-    if (this.#pair.notAfter.getTime() < this.#clock.now()) this.#options.log.warn('the TLS certificate has expired');
+    if (this.#hasExpired(this.#pair)) this.#options.log.warn('the TLS certificate has expired');
   }
 }
