@@ -5,6 +5,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { type Fleet, type Group, startFleet } from './support/fleet.ts';
 import { breachesOf } from './support/history.ts';
 import { Load } from './support/load.ts';
+import { registryIsWhole } from './support/rebuilt.ts';
 import { type Stack, startStack } from './support/stack.ts';
 
 let stack: Stack;
@@ -82,6 +83,7 @@ test.each(['killed', 'stopped'] as const)(
     expect(await breachesOf({ database: stack.database, groups, devices: fleet.devices, loads })).toEqual([]);
     expect(await ofGateways('nudge_gateway_resyncs_total')).toBeGreaterThan(resyncs);
 
+    await registryIsWhole(stack, fleet);
     const since = performance.now();
     const [sender = ''] = group.users;
     const body = { clientMsgId: `${how}-after`, body: { text: 'after' } };
