@@ -37,9 +37,9 @@ const entries = (id: string) =>
   );
 
 describe('a send', () => {
-  it('of a custom type counts as unread when the app says so', async () => {
+  it('of a custom type counts as unread when the app says so, and that is added to what was sent', async () => {
     const id = await newConversation();
-    expect((await post('ann', id, { type: 'custom.poll' })).body).toMatchObject({ seq: 2, asSent: true });
+    expect((await post('ann', id, { type: 'custom.poll' })).body).toMatchObject({ seq: 2, asSent: false });
     expect((await post('ann', id, { type: 'custom.ping' })).body).toMatchObject({ seq: 3, asSent: true });
     expect(await entries(id)).toMatchObject([
       { type: 'custom.poll', countable: true },
