@@ -40,7 +40,13 @@ describe('workers of a gateway', () => {
 
   it('are refused where they cannot be told apart', () => {
     expect(() => ports({ GATEWAY_WORKERS: '0' })).toThrow(/^GATEWAY_WORKERS/);
-    expect(() => ports({ GATEWAY_WORKERS: '65' })).toThrow(/^GATEWAY_WORKERS/);
+    expect(() => ports({ GATEWAY_WORKERS: '65' })).toThrow(/^GATEWAY_WORKERS takes a whole number from 1 to 64/);
+    expect(() => ports({ GATEWAY_WORKERS: 'x' })).toThrow(/^GATEWAY_WORKERS takes a whole number from 1 to 64/);
+    for (const near of ['6999', '7000', '7001']) {
+      expect(() => ports({ GATEWAY_WORKERS: '2', OPS_PORT: near })).toThrow(/^OPS_PORT is within 2 ports of PORT/);
+    }
+    expect(ports({ GATEWAY_WORKERS: '2', OPS_PORT: '7002' })).toHaveLength(2);
+    expect(() => ports({ GATEWAY_WORKERS: '2', PUBLIC_URL: 'https://gw.example:65535' })).toThrow(/^PUBLIC_URL takes a port/);
     expect(() => ports({ GATEWAY_WORKERS: '2', GATEWAY_WORKER_PORTS: 'all' })).toThrow(/^GATEWAY_WORKER_PORTS/);
     expect(() => ports({ GATEWAY_WORKERS: '2', PORT: '0' })).toThrow(/^PORT/);
     expect(() => ports({ GATEWAY_WORKERS: '2', OPS_PORT: '0' })).toThrow(/^OPS_PORT/);

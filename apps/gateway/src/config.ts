@@ -122,9 +122,8 @@ export interface WorkersConfig extends Pick<Config, 'logLevel' | 'logFormat'> {
  * group, since they stop together and none is to send its sockets to another.
  */
 export function readWorkersConfig(env: Environment = process.env): WorkersConfig | undefined {
-  const count = positive(env, 'GATEWAY_WORKERS', 1);
+  const count = positive(env, 'GATEWAY_WORKERS', 1, 64);
   if (count === 1 || env.GATEWAY_WORKER !== undefined) return undefined;
-  if (count > 64) throw new ConfigError('GATEWAY_WORKERS', 'takes a whole number from 1 to 64');
   const { process: config, stopMs } = readGatewayConfig(env);
   const { port, publicUrl, ops, logLevel, logFormat } = config;
   const wanted = env.GATEWAY_WORKER_PORTS?.trim() || 'range';
@@ -133,6 +132,13 @@ export function readWorkersConfig(env: Environment = process.env): WorkersConfig
   if (port === 0 || port + count > 65_536) throw new ConfigError('PORT', `takes a port that has ${count - 1} after it, for the workers`);
   if (ops.port === 0 || ops.port + count > 65_536) {
     throw new ConfigError('OPS_PORT', `is required with GATEWAY_WORKERS: a port that has ${count - 1} after it`);
+  }
+  const ports = shared ? 1 : count;
+  if (ops.port < port + ports && port < ops.port + count) {
+    throw new ConfigError(
+      'OPS_PORT',
+      `is within ${count} ports of PORT: the workers take OPS_PORT and those after it, PORT and those after it`,
+    );
   }
   const group = nameOfThisStart();
   return {
@@ -162,13 +168,15 @@ function addressOf(publicUrl: string, at: number): string {
   if (url.port === '') {
     throw new ConfigError('PUBLIC_URL', 'needs {worker} in it or a port, when workers listen on a range: each has its own address');
   }
-  url.port = String(Number(url.port) + at);
+  const port = Number(url.port) + at;
+  if (port > 65_535) throw new ConfigError('PUBLIC_URL', `takes a port that has ${at} after it, for the workers`);
+  url.port = String(port);
   return url.href.replace(/\/+$/, '');
 }
 
-function positive(env: Environment, variable: string, fallback: number): number {
+function positive(env: Environment, variable: string, fallback: number, most = 9_999_999): number {
   const value = env[variable]?.trim();
   if (!value) return fallback;
-  if (!/^[1-9]\d{0,6}$/.test(value)) throw new ConfigError(variable, 'takes a whole number from 1 to 9999999');
+  if (!/^[1-9]\d{0,6}$/.test(value) || Number(value) > most) throw new ConfigError(variable, `takes a whole number from 1 to ${most}`);
   return Number(value);
 }

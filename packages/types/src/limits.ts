@@ -90,7 +90,7 @@ export const defaultLimits = {
   gatewaySockets: 20_000,
   /** Handshakes a gateway starts per second. */
   handshakesPerSecond: 500,
-  /** Handshakes from one address per ten seconds, above which they are refused before the upgrade; IPv6 addresses count by their /64. */
+  /** Handshakes from one address per ten seconds, above which they are refused before the upgrade; IPv6 addresses count by their /64, a forged token counts as ten. */
   handshakesPerAddressPer10Seconds: 1_000,
   /** Mean event-loop delay above which a gateway refuses new sockets, ms. */
   eventLoopDelayMs: 250,

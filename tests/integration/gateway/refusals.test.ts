@@ -1,4 +1,5 @@
 import { createAdmission, type Identity, MemorySessionRegistry, NudgeError, type SessionRecord } from '@nudge/server-kit';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { seedApp } from '../../support/seed.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -80,4 +81,24 @@ it('takes no more handshakes from one address than its share, and those of other
   // The rest of the first address counted for nothing, not even for what the gateway starts in a second.
   await server.connect('ann');
   expect(await server.metric('nudge_gateway_handshakes_refused_total{code="http_503"}')).toBe(35);
+});
+
+it('keeps nobody out for the forged tokens of another address, whose share they use up', async () => {
+  let address = '192.0.2.1';
+  const limits = { handshakesPerAddressPer10Seconds: 25, handshakesPerSecond: 6 };
+  await using server = await startGatewayServer(world, {
+    limits,
+    clock: new ManualClock(Date.now()),
+    deps: { clientAddress: () => address },
+  });
+  const codes: unknown[] = [];
+  const forge = async () => {
+    const error: unknown = await server.connect('ann', { token: 'not.a.token' }).catch((reason: unknown) => reason);
+    codes.push(error instanceof Refused ? (error.data?.code ?? 'not upgraded') : 'welcome');
+  };
+  while (codes.length < 9) await forge();
+  // Two count ten each; for more there is no room, so that the others count one each until the share is used up.
+  expect(codes).toEqual([...Array.from({ length: 7 }, () => 'token_invalid'), 'not upgraded', 'not upgraded']);
+  address = '192.0.2.2';
+  await Promise.all(['a', 'b', 'c', 'd'].map((deviceId) => server.connect('ann', { deviceId })));
 });

@@ -13,6 +13,14 @@ describe('handshakes of one address', () => {
     expect(rate.count('192.0.2.1')).toBeUndefined();
   });
 
+  it('count ten times with a token that is none', () => {
+    const rate = new AddressRate(new ManualClock(), 12);
+    expect(rate.count('192.0.2.1')).toBeUndefined();
+    rate.countForged('192.0.2.1');
+    expect([rate.count('192.0.2.1'), rate.count('192.0.2.1')]).toEqual([undefined, undefined]);
+    expect(rate.count('192.0.2.1')).toBeGreaterThan(0);
+  });
+
   it('are those of its network where it is one of the many that a host has', () => {
     const rate = new AddressRate(new ManualClock(), 1);
     expect(rate.count('2001:db8:1:2::1')).toBeUndefined();
@@ -32,7 +40,9 @@ describe('the network of an address', () => {
     ['::1', '0:0:0:0::/64'],
     ['::', '0:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0:0:0:c000:201'],
+    ['64:ff9b::c000:201', '64:ff9b:0:0:0:0:c000:201'],
+    ['64:ff9b::1:c000:201', '64:ff9b:0:0::/64'],
   ])('%s is in %s', (address, network) => {
     expect(networkOf(address)).toBe(network);
   });

@@ -1,6 +1,8 @@
 import { type Clock, MemoryRateLimiter } from '@nudge/server-kit';
 
 const windowMs = 10_000;
+/** What a handshake with a forged token counts in all. */
+const forgedPoints = 10;
 /** Addresses counted at a time; beyond that those not heard of for longest are forgotten. */
 const addresses = 50_000;
 
@@ -20,9 +22,17 @@ export class AddressRate {
     const { allowed, resetMs } = this.#limiter.consume(networkOf(address), this.#limit);
     return allowed ? undefined : resetMs;
   }
+
+  /** A token from this address was no token at all: as if it had come ten times, as far as its share still goes. */
+  countForged(address: string): void {
+    this.#limiter.consume(networkOf(address), this.#limit, forgedPoints - 1);
+  }
 }
 
-/** What one subscriber has to itself: an IPv4 address as it is, of an IPv6 address the first 64 bits (RFC 6177, RFC 4291 section 2.5.4). */
+/**
+ * What one subscriber has to itself: an IPv4 address as it is, of an IPv6 address the first 64 bits (RFC 6177, RFC 4291 section 2.5.4), of one
+ * that a translator made from IPv4 (RFC 6052, `64:ff9b::/96`) all of it.
+ */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const [plain = ''] = address.split('%');
@@ -31,11 +41,19 @@ export function networkOf(address: string): string {
   const last = groupsOf(tail ?? '');
   const zeros = Array.from({ length: Math.max(0, 8 - first.length - last.length) }, () => '0');
   const groups = tail === undefined ? first : [...first, ...zeros, ...last];
+  if (groups.slice(0, 6).join(':') === translated) return groups.join(':');
   return `${groups.slice(0, 4).join(':')}::/64`;
 }
+
+const translated = '64:ff9b:0:0:0:0';
 
 /** Groups of 16 bits, in one spelling. */
 function groupsOf(text: string): string[] {
   if (text === '') return [];
-  return text.split(':').flatMap((group) => (group.includes('.') ? ['v4', 'v4'] : [Number.parseInt(group, 16).toString(16)]));
+  return text.split(':').flatMap((group) => (group.includes('.') ? groupsOfIpv4(group) : [Number.parseInt(group, 16).toString(16)]));
+}
+
+function groupsOfIpv4(address: string): string[] {
+  const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+  return [a * 256 + b, c * 256 + d].map((group) => group.toString(16));
 }

@@ -80,9 +80,9 @@ export class GatewayAdmission {
     return tooMany || tooFast || tooSlow ? new NudgeError('overloaded', { retryAfterMs: hardDelay() }) : undefined;
   }
 
-  /** Judges a handshake; throws a {@link NudgeError}. Whoever gets a session attaches or abandons it. */
-  async judge(auth: unknown): Promise<Admitted> {
-    const { limits, load, sessions, tokens, directory, revocations, rule } = this.#options;
+  /** Judges a handshake from `address`; throws a {@link NudgeError}. Whoever gets a session attaches or abandons it. */
+  async judge(auth: unknown, address: string): Promise<Admitted> {
+    const { limits, load, sessions, directory, revocations, rule } = this.#options;
     if (this.#draining) throw new NudgeError('draining', { retryAfterMs: jitter(1_000) });
     this.#tick();
     if (++this.#handshakes > limits.handshakesPerSecond) throw overloaded('handshakesPerSecond', 1_000);
@@ -100,7 +100,7 @@ export class GatewayAdmission {
         retryAfterMs: jitter(2_000),
       });
     this.#judgeServer();
-    const identity = tokens.verify(token);
+    const identity = this.#verify(token, address);
     const admitting = this.#judgeUser(identity);
     if (admitting !== undefined) await admitting;
 
@@ -131,6 +131,19 @@ export class GatewayAdmission {
       throw error;
     }
     return { session, identity, resumed, epoch: directory.epochOf(identity.appId) };
+  }
+
+  /** A forged token takes nothing of what the gateway can start, which would keep others out, but of its own address's share. */
+  #verify(token: string, address: string): Identity {
+    try {
+      return this.#options.tokens.verify(token);
+    } catch (error) {
+      if (error instanceof NudgeError && error.code === 'token_invalid') {
+        this.#handshakes--;
+        this.#addresses.countForged(address);
+      }
+      throw error;
+    }
   }
 
   /** Whether the database is the one that it was. */

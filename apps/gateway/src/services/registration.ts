@@ -38,6 +38,8 @@ export class Registration {
       this.#cancel = undefined;
       this.#running = this.#run().finally(() => {
         this.#running = undefined;
+        // Lost between the run's last look and here.
+        if (this.#again) this.lost();
       });
     });
   }

@@ -30,14 +30,17 @@ export class Peer implements Connection {
   #socket: Socket | undefined;
   #connectSeen = false;
   #ending = false;
+  readonly address: string;
   /** Set by the handshake, until the connection is made. */
   admitted: Admitted | undefined = undefined;
   session: Session | undefined = undefined;
   /** Whether the client closed the connection by itself. */
   saidGoodbye = false;
 
-  constructor(conn: EngineConnection, environment: PeerEnvironment) {
+  /** @param address where it comes from, for its share of handshakes */
+  constructor(conn: EngineConnection, address: string, environment: PeerEnvironment) {
     this.#conn = conn;
+    this.address = address;
     this.#environment = environment;
   }
 

@@ -164,7 +164,7 @@ export class SocketServer {
 
   #arrived(conn: EngineConnection): void {
     const { clock, counts, limits } = this.#options;
-    const peer = new Peer(conn, {
+    const peer = new Peer(conn, this.#options.clientAddress(conn.request as IncomingMessage), {
       now: () => clock.now(),
       counts,
       floodFrames: floodFactor * limits.socketEventsPer10Seconds,
@@ -194,7 +194,7 @@ export class SocketServer {
     const auth: unknown = socket.handshake.auth;
     trim(socket);
     try {
-      const admitted = await app.admission.judge(auth);
+      const admitted = await app.admission.judge(auth, peer.address);
       if (peer.isEnding) {
         app.sessions.abandon(admitted.session, admitted.resumed);
         return;

@@ -35,6 +35,8 @@ it.each([
   ['IPv6 with a port', ['127.0.0.1'], '[2001:db8::7]:4711', '2001:db8::7'],
   ['IPv6 ranges', ['127.0.0.1', '2001:db8::/32'], '203.0.113.9, 2001:db8::7', '203.0.113.9'],
   ['a range of IPv4 in IPv6', ['127.0.0.1', '::ffff:10.0.0.0/104'], '203.0.113.9, 10.1.2.3', '203.0.113.9'],
+  ['IPv4 in IPv6, in groups', ['127.0.0.1', '10.0.0.0/8'], '203.0.113.9, ::ffff:a01:203', '203.0.113.9'],
+  ['IPv4 in IPv6, in groups and at length', ['127.0.0.1'], '0:0:0:0:0:FFFF:cb00:7109', '203.0.113.9'],
   ['IPv4 in IPv6', ['127.0.0.1', '10.0.0.0/8'], '203.0.113.9, ::ffff:10.1.2.3', '203.0.113.9'],
 ])('%s', async (_, proxies, forwarded, expected) => {
   expect(await addressOf(proxies, forwarded)).toBe(expected);

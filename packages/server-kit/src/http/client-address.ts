@@ -63,8 +63,17 @@ export function createClientAddress(proxies: readonly string[]): (req: IncomingM
   };
 }
 
-/** One spelling for each client: without a port, and IPv4 as such when it came over IPv6. */
+const mapped = new BlockList();
+mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
+
+/** One spelling for each client: without a port, and IPv4 as such when it came over IPv6, in whatever spelling (RFC 4291 section 2.5.5.2). */
 function canonical(text: string): string {
   const address = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  const dotted = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (dotted !== undefined || !address.includes(':') || !mapped.check(address, 'ipv6')) return dotted ?? address;
+  const [high = 0, low = 0] = address
+    .split(':')
+    .slice(-2)
+    .map((group) => Number.parseInt(group, 16) || 0);
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
