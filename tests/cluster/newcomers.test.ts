@@ -80,7 +80,7 @@ test.each(['killed', 'stopped'] as const)(
     await end();
     await waitFor('all topics to be heard', async () => (await ofGateways('nudge_gateway_topics_late')) === 0, { timeoutMs: 30_000 });
     // Nothing is sent any more: who was told nothing of what was can only learn it now.
-    expect(await breachesOf({ database: stack.database, groups, devices: fleet.devices, loads })).toEqual([]);
+    expect(await breachesOf({ stack, fleet, groups, loads })).toEqual([]);
     expect(await ofGateways('nudge_gateway_resyncs_total')).toBeGreaterThan(resyncs);
 
     await registryIsWhole(stack, fleet);

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { trueLog } from '../model/support/truth.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { type Asked, breachesOfAnswers } from './support/answers.ts';
 import { type Fleet, startFleet } from './support/fleet.ts';
-import { breachesOf, breachesOfLog } from './support/history.ts';
+import { breachesOf, breachesOfKeys, breachesOfLog } from './support/history.ts';
 import { Load } from './support/load.ts';
 import { type Stack, startStack } from './support/stack.ts';
 
@@ -26,7 +27,7 @@ function startLoad(name: string): Load {
   return load;
 }
 
-const history = () => breachesOf({ database: stack.database, groups: fleet.groups, devices: fleet.devices, loads });
+const history = () => breachesOf({ stack, fleet, loads });
 
 test('devices are spread over both gateways, and a lost or doubled send would be seen', async () => {
   const urls = new Set(fleet.devices.map(({ gatewayUrl }) => gatewayUrl));
@@ -46,6 +47,25 @@ test('devices are spread over both gateways, and a lost or doubled send would be
     ),
   ).toContain(`acknowledged ${acked[0]?.clientMsgId} is not at ${victim}`);
   expect(breachesOfLog([...log, ...log.slice(-1)], acked)).toContain('a send is there twice');
+
+  const name = 'a device';
+  expect(breachesOfKeys({ name, keys: new Map([['c/x', 3]]) }, new Map([['c/x', 2]]))).toEqual([
+    `${name} heard of c/x up to 3, which ends at 2`,
+  ]);
+  expect(breachesOfKeys({ name, keys: new Map([['c/x', 3]]) }, new Map())).toHaveLength(1);
+  const [group] = fleet.groups;
+  if (group === undefined) throw new Error('no group');
+  const answers = (over: Partial<Asked>) => breachesOfAnswers({ stack, group, log, acked, ...over });
+  const short = (await answers({ log: log.slice(0, -1) })).join('\n');
+  for (const said of [/sync-2 answers head \d+ of/, /sync-1 answers \d+ entries after 0 of/, /a head of/]) expect(short).toMatch(said);
+  const wrong = (await answers({ log: log.map((entry) => (entry.seq === 3 ? { ...entry, seq: 4 } : entry)) })).join('\n');
+  expect(wrong).toMatch(/sync-1 answers \d+ entries backwards of/);
+  const [first] = acked;
+  if (first === undefined) throw new Error('nothing was sent');
+  expect((await answers({ acked: [{ ...first, seq: first.seq + 1 }] })).join('\n')).toMatch(/api-1 answers first-.* again with 200/);
+  expect((await answers({ acked: [{ ...first, text: 'never sent' }] })).join('\n')).toMatch(/again with 409/);
+  const open = { ...stack, otherApp: stack.app };
+  expect((await answers({ stack: open })).join('\n')).toMatch(/answers a stranger 200/);
 }, 120_000);
 
 test('rolling restart of every gateway under load loses and doubles nothing: sockets are told to move, and have before theirs ends', async () => {

@@ -52,7 +52,7 @@ test('a master of a real Redis Cluster dies and its replica takes over: sends an
   expect([...load.refusals], 'every send and pull succeeded').toEqual([]);
   expect(load.lost).toBe(0);
   expect(stack.ends).toEqual([]);
-  expect(await breachesOf({ database: stack.database, groups: fleet.groups, devices: fleet.devices, loads })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
 
   await redis.servers[victim]?.restart();
   await redis.settled();
@@ -73,5 +73,5 @@ test('a failover that the operator asked for loses nothing either', async () => 
   await load.stop();
   expect([...load.refusals]).toEqual([]);
   expect(stack.ends).toEqual([]);
-  expect(await breachesOf({ database: stack.database, groups: fleet.groups, devices: fleet.devices, loads })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
 }, 180_000);

@@ -63,7 +63,7 @@ async function survive({ name, begin, end }: Fault): Promise<void> {
   await load.stop();
   expect([...load.refusals]).toEqual([]);
   expect(stack.ends, 'no process died').toEqual([]);
-  expect(await breachesOf({ database: stack.database, groups: fleet.groups, devices: fleet.devices, loads })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
 }
 
 const everyone = () => (['gateway', 'api', 'sync'] as const).flatMap((role) => stack.of(role));

@@ -60,7 +60,7 @@ test('one replica lags by 10 s and the other stands still: every pull with min h
   console.log(`lagging replicas: p99 of pulls with min ${Math.round(quantile(load.pullMs, 0.99))} ms`);
   // What has waited too long may be told to come again; an answer with less never is one (`breaches` of the load).
   expect([...load.refusals.keys()].filter((kind) => !kind.startsWith('listEntries 503'))).toEqual([]);
-  expect(await breachesOf({ database, groups: fleet.groups, devices: fleet.devices, loads })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
 }, 240_000);
 
 test('a device that comes fresh while the replicas lag has everything up to what it hears of', async () => {
@@ -72,7 +72,7 @@ test('a device that comes fresh while the replicas lag has everything up to what
   for (const { users } of fleet.groups) await fleet.add(users[0] ?? '', ['fresh']);
   await load.progress(20);
   await load.stop();
-  expect(await breachesOf({ database, groups: fleet.groups, devices: fleet.devices, loads })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
   await steady.resumeReplay();
 }, 240_000);
 

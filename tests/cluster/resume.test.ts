@@ -44,7 +44,7 @@ async function sendSome(name: string): Promise<void> {
   await load.stop();
 }
 
-const history = () => breachesOf({ database, groups: fleet.groups, devices: fleet.devices, loads });
+const history = () => breachesOf({ stack, fleet, loads });
 
 test('a broken connection is resumed on the same gateway while that cannot read its database at all', async () => {
   await sendSome('before');

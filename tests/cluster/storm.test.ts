@@ -48,5 +48,5 @@ test('a gateway with 5,000 sockets is killed: all are back within 60 s, no proce
   expect(stack.ends, 'only the one that was killed').toEqual(['gateway-1 SIGKILL']);
   expect(doomed.process.pid).not.toBe(pid);
   expect([...load.refusals]).toEqual([]);
-  expect(await breachesOf({ database: stack.database, groups: fleet.groups, devices: fleet.devices, loads: [load] })).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads: [load] })).toEqual([]);
 }, 400_000);

@@ -1,6 +1,7 @@
 import { MemoryStorage, NudgeClient } from '@nudge/client';
 import type { Control } from '@nudge/types';
 import { httpClient } from '../../protocol/support/http.ts';
+import type { TestApp } from '../../support/seed.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Stack } from './stack.ts';
 
@@ -19,10 +20,13 @@ export interface Told {
 
 /** A real client that finds its gateway by the dispatcher, and keeps what its listeners were told. */
 export class Device {
+  readonly appId: string;
   readonly userId: string;
   readonly name: string;
   readonly client: NudgeClient;
   readonly told = new Map<string, Told[]>();
+  /** The highest seq that a key named, by log. */
+  readonly keys = new Map<string, number>();
   /** Breaches of order, and whatever else a client must never see. */
   readonly breaches: string[] = [];
   readonly connections: {
@@ -37,14 +41,15 @@ export class Device {
   stopped: { readonly at: number; readonly reason: string } | undefined;
   lastKeyAt = 0;
 
-  constructor(options: { url: string; token: string; userId: string; name: string; gateways: readonly string[] | undefined }) {
-    const { url, token, userId, name, gateways } = options;
+  constructor(options: { url: string; app: TestApp; userId: string; name: string; gateways?: readonly string[] | undefined }) {
+    const { url, app, userId, name, gateways } = options;
+    this.appId = app.id;
     this.userId = userId;
     this.name = name;
     this.client = new NudgeClient({
       url,
       gateways: gateways === undefined ? 'dispatcher' : { gateways, sync: url },
-      token,
+      token: app.token(userId),
       deviceId: name,
       storage: new MemoryStorage({ entriesPerLog: 100_000 }),
       tuning: { viewEntries: 100_000 },
@@ -64,7 +69,8 @@ export class Device {
       this.connections.push({ sessionId, gatewayId, url: at, resumed, at: performance.now() });
     });
     this.client.on('control', (control) => this.controls.push(control));
-    this.client.on('key', () => {
+    this.client.on('key', ({ log, seq }) => {
+      this.keys.set(log, Math.max(seq, this.keys.get(log) ?? 0));
       this.lastKeyAt = performance.now();
     });
     this.client.on('stopped', ({ error, said }) => {
@@ -81,6 +87,8 @@ export class Device {
 export interface Fleet extends AsyncDisposable {
   readonly groups: readonly Group[];
   readonly devices: readonly Device[];
+  /** Online too, and in none of the groups: a user of the same app, and one of another app who has the id of a member. */
+  readonly outsiders: readonly Device[];
   /** Adds devices to the fleet and brings them online, on gateways of the caller's choice or where the dispatcher sends them. */
   add(userId: string, names: readonly string[], gateways?: readonly string[]): Promise<Device[]>;
 }
@@ -91,7 +99,7 @@ export interface FleetOptions {
   readonly devicesPerUser?: number;
 }
 
-export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: FleetOptions = {}): Promise<Fleet> {
+export async function startFleet(stack: Pick<Stack, 'url' | 'app' | 'otherApp'>, options: FleetOptions = {}): Promise<Fleet> {
   const { groups: groupCount = 3, usersPerGroup = 4, devicesPerUser = 2 } = options;
   const http = httpClient(stack.url);
   const groups: Group[] = [];
@@ -106,7 +114,7 @@ export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: Fle
   const open = new AsyncDisposableStack();
   const add = async (userId: string, names: readonly string[], gateways?: readonly string[]) => {
     const added = names.map((name) => {
-      const device = new Device({ url: stack.url, token: stack.app.token(userId), userId, name, gateways });
+      const device = new Device({ url: stack.url, app: stack.app, userId, name, gateways });
       open.defer(() => device.client.close());
       return device;
     });
@@ -114,7 +122,17 @@ export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: Fle
     devices.push(...added);
     return added;
   };
+  const outsiders: Device[] = [];
   try {
+    for (const [app, userId] of [[stack.app, 'outsider'] as const, [stack.otherApp, groups[0]?.users[0] ?? 'outsider'] as const]) {
+      const device = new Device({ url: stack.url, app, userId, name: `outsider-of-${app.id}` });
+      open.defer(() => device.client.close());
+      await device.client.connect();
+      const body = { type: 'group', title: 'of nobody else' };
+      const { conversation } = (await http.call('createConversation', { token: app.token(userId), body })).ok();
+      await waitFor('an outsider to hear what is its own', () => device.keys.has(`c/${conversation.id}`));
+      outsiders.push(device);
+    }
     for (const { users } of groups) {
       for (const userId of users)
         await add(
@@ -131,5 +149,5 @@ export async function startFleet(stack: Pick<Stack, 'url' | 'app'>, options: Fle
     await open.disposeAsync();
     throw error;
   }
-  return { groups, devices, add, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  return { groups, devices, outsiders, add, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }

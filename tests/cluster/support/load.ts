@@ -19,8 +19,8 @@ export interface LoadOptions {
 }
 
 /**
- * Lanes that send one message after the other, each until it is acknowledged, always under the same id, and pull what was acknowledged with
- * `min`. What they were answered is kept.
+ * Lanes that send one message after the other, each until it is acknowledged, always under the same id, pull what was acknowledged with
+ * `min`, and then the newest page without: whoever answers that has to know of it too. What they were answered is kept.
  */
 export class Load {
   readonly acked: Acked[] = [];
@@ -29,7 +29,8 @@ export class Load {
   /** Times a send and a pull took until their success, ms. */
   readonly sendMs: number[] = [];
   readonly pullMs: number[] = [];
-  /** Pulls that answered with less than they were asked for, or anything else that must never be. */
+  readonly newestMs: number[] = [];
+  /** Pulls that answered with less than they were asked for or than one before them, or anything else that must never be. */
   readonly breaches: string[] = [];
   /** Requests that got no answer at all. */
   lost = 0;
@@ -66,6 +67,7 @@ export class Load {
   }
 
   async #run(groups: readonly Group[], lane: number, name: string): Promise<void> {
+    const heads = new Map<string, number>();
     for (let n = 0; !this.#stopped; n += 1) {
       const group = groups[(lane + n) % groups.length];
       const userId = group?.users[(lane + n) % group.users.length];
@@ -86,6 +88,15 @@ export class Load {
       const entry = page?.ok(200).entries[0];
       if (page !== undefined && (entry?.seq !== seq || entry.clientMsgId !== clientMsgId))
         this.breaches.push(`a pull with min ${seq} answered ${JSON.stringify(entry)?.slice(0, 200)}`);
+      const newest = await this.#untilAnswered(this.newestMs, 'listEntries', () =>
+        this.#http.call('listEntries', { token, params, query: { limit: 1 } }),
+      );
+      for (const { head, entries } of [page, newest].flatMap((reply) => (reply === undefined ? [] : [reply.ok(200)]))) {
+        const before = Math.max(seq, heads.get(group.id) ?? 0);
+        if (head < before) this.breaches.push(`a pull answered head ${head} after ${before} was known`);
+        if ((entries.at(-1)?.seq ?? 0) < seq) this.breaches.push(`a pull after ${seq} was acknowledged ends at ${entries.at(-1)?.seq}`);
+        heads.set(group.id, Math.max(before, head));
+      }
     }
   }
 

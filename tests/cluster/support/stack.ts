@@ -12,6 +12,8 @@ export interface Stack extends AsyncDisposable {
   readonly url: string;
   readonly database: TestDatabase;
   readonly app: TestApp;
+  /** Another tenant, of which nobody of the first may see anything. */
+  readonly otherApp: TestApp;
   /** A server of one's own with a bad network before it; absent where another Redis was named. */
   readonly redis: RedisServer;
   readonly network: TcpProxy;
@@ -68,6 +70,7 @@ async function startStackOn(
   if (owned !== undefined) stack.defer(owned.dispose);
   const database = given ?? stack.use(await createTestDatabase());
   const app = await seedApp(database, 'one', { users });
+  const otherApp = await seedApp(database, 'elsewhere');
   const ends: string[] = [];
   const lines: string[] = [];
   firstPort += 40;
@@ -103,6 +106,7 @@ async function startStackOn(
     url: processes.url,
     database,
     app,
+    otherApp,
     get redis() {
       return redis ?? missing();
     },
