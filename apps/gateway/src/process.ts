@@ -41,7 +41,9 @@ export async function startGatewayProcess(options: GatewayProcessConfig): Promis
   const publicUrl = config.publicUrl ?? url;
   const { gateways: directory, clock } = platform;
   const own = { id, url: publicUrl, zone, ...(group === undefined ? {} : { group }) };
-  registration = await registerGateway({ directory, describe: () => ({ ...own, ...gateway.state() }), clock, log });
+  // Every handshake would be refused: devices are better sent elsewhere.
+  const describe = async () => ({ ...own, ...gateway.state(), ...((await host.readiness()).ready ? {} : { unready: true as const }) });
+  registration = await registerGateway({ directory, describe, clock, log });
   log.info({ url, opsUrl, gatewayId: gateway.gatewayId }, 'listening');
   return opened.move();
 }

@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { mintToken } from '@nudge/server-kit';
+import { connectRedis, mintToken, orderGateways, RedisGatewayDirectory } from '@nudge/server-kit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Child, startChild } from '../../support/process.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
+import { createTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { Device } from './support/device.ts';
 import { createGatewayWorld, type GatewayWorld } from './support/gateway-server.ts';
@@ -81,3 +82,31 @@ describe('gateways as processes', () => {
     expect(bob.closedAt).toBeUndefined();
   }, 90_000);
 });
+
+it('a gateway without its database is the last that devices are sent to, until it has it again', async () => {
+  await using proxy = await createTcpProxy({ port: Number(new URL(world.database.connectionString).port) });
+  const env = { PORT: '0', DATABASE_URL: proxy.through(world.database.connectionString), REDIS_URL: redis.url };
+  await using child = await startChild({ script, env });
+  const [, url = ''] = await child.waitForLine(/"url":"([^"]+)".*"msg":"listening"/);
+  await using connection = await connectRedis({ url: redis.url });
+  await using directory = new RedisGatewayDirectory({ connection });
+  const healthy = { id: 'healthy', url: 'http://healthy.example', zone: 'default', load: 0, sockets: 0, draining: false };
+  const users = Array.from({ length: 40 }, (_, n) => ({ appId: world.app.id, userId: `user${n}` }));
+  const sentThere = async () => {
+    await directory.put(healthy, 60_000);
+    const gateways = await directory.list();
+    expect(gateways.map((gateway) => gateway.url)).toContain(url);
+    return users.filter((user) => orderGateways(user, gateways, 8)[0]?.url === url).length;
+  };
+  expect(await sentThere()).toBeGreaterThan(0);
+  proxy.stall();
+  await waitFor('nobody to be sent there', async () => (await sentThere()) === 0, { timeoutMs: 30_000, intervalMs: 200 });
+  expect(proxy.stats.fired.stall).toBeGreaterThan(0);
+  await directory.remove('healthy');
+  expect(
+    (await directory.list()).flatMap((gateway) => orderGateways({ appId: 'a', userId: 'u' }, [gateway], 8)),
+    'better than none',
+  ).toHaveLength(1);
+  proxy.heal();
+  await waitFor('users to be sent there again', async () => (await sentThere()) > 0, { timeoutMs: 30_000, intervalMs: 200 });
+}, 90_000);

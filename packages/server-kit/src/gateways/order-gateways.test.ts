@@ -57,6 +57,13 @@ describe('orderGateways', () => {
     expect(orderGateways(ann, [gateway(1, { draining: true })], 8)).toHaveLength(1);
   });
 
+  it('names an unready gateway only when all others drain', () => {
+    const [unready, draining] = [gateway(1, { unready: true }), gateway(2, { draining: true })];
+    const named = (...gateways: Candidate[]) => orderGateways(ann, gateways, 8).map(({ url }) => url);
+    expect(named(unready, draining, gateway(3))).toEqual(['http://g3.example:8080']);
+    expect(named(unready, draining)).toEqual([unready.url]);
+  });
+
   it('goes to another port and another host after the first', () => {
     const urls = ['http://a:1', 'http://a:2', 'http://b:1', 'http://b:2', 'https://c', 'http://d'];
     const gateways = urls.map((url) => ({ url, load: 0, draining: false }));

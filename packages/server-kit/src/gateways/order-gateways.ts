@@ -7,7 +7,7 @@ interface UserOf {
 }
 
 /** What the order looks at. */
-export type Candidate = Pick<GatewayDescription, 'url' | 'load' | 'draining'>;
+export type Candidate = Pick<GatewayDescription, 'url' | 'load' | 'draining' | 'unready'>;
 
 /** Below this load a gateway counts in full: users return to where they were while nobody is in need. */
 const fullUntil = 0.6;
@@ -19,14 +19,16 @@ const steps = 10;
 /**
  * Gateways for one user, best first: the highest weighted rendezvous score, weighted by the room that is left. The same user gets the same
  * order from every API as long as loads stay within their step, and when a gateway comes or goes only the users move for whom it is the best.
- * Draining ones come in only when nothing else lives. After the first, the order prefers ports and hosts that it has named less often: where a
+ * Unready ones come in only when nothing else lives, and draining ones only when not even those do. After the first, the order prefers ports and hosts that it has named less often: where a
  * network blocks a port, or a host is gone, the second attempt goes elsewhere.
  * @see Thaler, Ravishankar: "A Name-Based Mapping Scheme for Rendezvous", 1996 (the weighted form: Schindelhauer, Schomaker, 2005)
  */
 export function orderGateways<C extends Candidate>({ appId, userId }: UserOf, gateways: readonly C[], most: number): C[] {
   const user = `${appId}/${userId}`;
-  const taking = gateways.filter(({ draining }) => !draining);
-  const scored = roomiestOfEachAddress(taking.length > 0 ? taking : gateways)
+  const staying = gateways.filter(({ draining }) => !draining);
+  const ready = staying.filter(({ unready }) => !unready);
+  const taking = [ready, staying].find((some) => some.length > 0) ?? gateways;
+  const scored = roomiestOfEachAddress(taking)
     .map((gateway) => ({ gateway, score: weightOf(gateway.load) / -Math.log(fraction(user, gateway.url)), ...placeOf(gateway.url) }))
     .sort((a, b) => b.score - a.score || (a.gateway.url < b.gateway.url ? -1 : 1));
   const ports = new Map<string, number>();

@@ -48,6 +48,18 @@ it('says at once that it drains', async () => {
   expect(registration.pickTarget(ann)).toBe('http://g3');
 });
 
+it('sends nobody to a gateway that is not ready', async () => {
+  const clock = new ManualClock();
+  await using directory = new MemoryGatewayDirectory({ clock });
+  await directory.put({ ...idle, id: 'g2', url: 'http://g2', unready: true }, 60_000);
+  await using registration = await registerGateway({ directory, describe: async () => idle, clock, log });
+  const ann = { appId: 'app', userId: 'ann' };
+  expect(registration.pickTarget(ann)).toBeUndefined();
+  await directory.put({ ...idle, id: 'g2', url: 'http://g2' }, 60_000);
+  await registration.announce();
+  expect(registration.pickTarget(ann)).toBe('http://g2');
+});
+
 it('sends nobody to gateways that stop together with it', async () => {
   const clock = new ManualClock();
   await using directory = new MemoryGatewayDirectory({ clock });

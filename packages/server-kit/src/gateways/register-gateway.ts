@@ -9,7 +9,7 @@ const renewalsPerTtl = 3;
 export interface RegisterGatewayOptions {
   readonly directory: GatewayDirectory;
   /** How the gateway is now; asked at every renewal. */
-  readonly describe: () => GatewayDescription;
+  readonly describe: () => GatewayDescription | Promise<GatewayDescription>;
   readonly clock: Clock;
   readonly log: Logger;
   /** How long the entry outlives a gateway that dies without a word, ms. */
@@ -18,9 +18,9 @@ export interface RegisterGatewayOptions {
   readonly random?: () => number;
 }
 
-/** Whether sockets may move there from `own`: a gateway of the same group is about to stop too, though it may not have said so yet. */
-function isRefuge(own: GatewayDescription, { id, group, draining }: GatewayRecord): boolean {
-  return id !== own.id && !draining && (own.group === undefined || group !== own.group);
+/** Whether sockets may move there from `own`: it takes some, and a gateway of the same group is about to stop too, though it may not have said so yet. */
+function isRefuge(own: GatewayDescription, { id, group, draining, unready }: GatewayRecord): boolean {
+  return id !== own.id && !draining && !unready && (own.group === undefined || group !== own.group);
 }
 
 export interface GatewayRegistration extends AsyncDisposable {
@@ -46,7 +46,7 @@ export async function registerGateway(options: RegisterGatewayOptions): Promise<
   const put = async (): Promise<void> => {
     if (closed) return;
     try {
-      const own = describe();
+      const own = await describe();
       await directory.put(own, ttlMs);
       others = (await directory.list()).filter((other) => isRefuge(own, other));
       failing = false;
@@ -75,7 +75,7 @@ export async function registerGateway(options: RegisterGatewayOptions): Promise<
       cancel?.();
       await last;
       try {
-        await directory.remove(describe().id);
+        await directory.remove((await describe()).id);
       } catch (error) {
         log.debug({ err: error }, 'this gateway could not be taken out of the directory: its entry ends by itself');
       }

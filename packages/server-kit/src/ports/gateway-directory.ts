@@ -13,6 +13,8 @@ export interface GatewayDescription {
   readonly sockets: number;
   /** It tells its sockets to move: send nobody there. */
   readonly draining: boolean;
+  /** It lives, but lacks what every handshake needs, its database say: send somebody there only when nothing else lives. */
+  readonly unready?: true;
 }
 
 /** See {@link GatewayDirectory.list}. */

@@ -46,6 +46,10 @@ export function gatewayDirectoryConformance(create: () => GatewayDirectoryHarnes
       await directory.put(gateway(), ttlMs);
       await directory.put(gateway({ load: 0.9, sockets: 8, draining: true }), ttlMs);
       expect(await directory.list()).toMatchObject([{ id: 'g1', load: 0.9, sockets: 8, draining: true }]);
+      await directory.put(gateway({ unready: true }), ttlMs);
+      expect(await directory.list()).toMatchObject([{ id: 'g1', unready: true }]);
+      await directory.put(gateway(), ttlMs);
+      expect((await directory.list())[0]).not.toHaveProperty('unready');
     });
 
     it('forgets a gateway that does not renew, and keeps one that does', async () => {

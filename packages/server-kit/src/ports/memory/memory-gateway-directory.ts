@@ -11,9 +11,9 @@ export class MemoryGatewayDirectory implements GatewayDirectory {
   }
 
   async put(gateway: GatewayDescription, ttlMs: number): Promise<void> {
-    const { id, url, zone, group, load, sockets, draining } = gateway;
-    const named = group === undefined ? {} : { group };
-    this.#gateways.set(id, { id, url, zone, ...named, load, sockets, draining, expiresAt: this.#clock.now() + ttlMs });
+    const { id, url, zone, group, load, sockets, draining, unready } = gateway;
+    const told = { ...(group === undefined ? {} : { group }), ...(unready === undefined ? {} : { unready }) };
+    this.#gateways.set(id, { id, url, zone, ...told, load, sockets, draining, expiresAt: this.#clock.now() + ttlMs });
   }
 
   async remove(id: string): Promise<void> {

@@ -56,8 +56,8 @@ export class RedisGatewayDirectory implements GatewayDirectory {
     this.#keys = [`${prefix}{gateways}/ends`, `${prefix}{gateways}/said`];
   }
 
-  async put({ id, url, zone, group, load, sockets, draining }: GatewayDescription, ttlMs: number): Promise<void> {
-    const said = JSON.stringify({ id, url, zone, group, load, sockets, draining });
+  async put({ id, url, zone, group, load, sockets, draining, unready }: GatewayDescription, ttlMs: number): Promise<void> {
+    const said = JSON.stringify({ id, url, zone, group, load, sockets, draining, unready });
     await this.#connection.run((commands) => putScript.run(commands, this.#keys, [id, said, ttlMs]));
   }
 
@@ -86,8 +86,9 @@ export class RedisGatewayDirectory implements GatewayDirectory {
 function readRecord(text: string, expiresAt: number): GatewayRecord | undefined {
   const said = parseJson(text);
   if (typeof said !== 'object' || said === null) return undefined;
-  const { id, url, zone, group, load, sockets, draining } = said as Partial<Record<keyof GatewayDescription, unknown>>;
+  const { id, url, zone, group, load, sockets, draining, unready } = said as Partial<Record<keyof GatewayDescription, unknown>>;
   if (typeof id !== 'string' || typeof url !== 'string' || typeof zone !== 'string') return undefined;
   if (typeof load !== 'number' || typeof sockets !== 'number' || typeof draining !== 'boolean') return undefined;
-  return { id, url, zone, ...(typeof group === 'string' ? { group } : {}), load, sockets, draining, expiresAt };
+  const named = typeof group === 'string' ? { group } : {};
+  return { id, url, zone, ...named, load, sockets, draining, ...(unready === true ? { unready } : {}), expiresAt };
 }
