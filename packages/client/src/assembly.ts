@@ -92,6 +92,7 @@ export function assemble(options: ClientOptions) {
     http,
     deviceId,
     clientName: options.clientName,
+    platform: options.platform,
     network,
     connectTimeoutMs: tuning.connectTimeoutMs,
     ackTimeoutMs: tuning.ackTimeoutMs,

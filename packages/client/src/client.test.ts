@@ -91,6 +91,11 @@ describe('connecting', () => {
     expect(seqsOf(entries)).toEqual([4, 5]);
   });
 
+  it('says what the app named, and only that', async () => {
+    const connection = await connected(make({ clientName: 'app/1.0', platform: 'web' }));
+    expect(connection.request.auth).toEqual({ token: tokenOf('alice'), deviceId: 'd1', client: 'app/1.0', platform: 'web' });
+  });
+
   it('resumed there asks for nothing and takes the keys that were kept', async () => {
     server.append('c1', 3);
     const client = make();

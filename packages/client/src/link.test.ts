@@ -32,6 +32,7 @@ function make(source?: ConstructorParameters<typeof Endpoints>[1], fetch: typeof
     endpoints: new Endpoints('http://api/', source, 'wifi', clock),
     deviceId: 'd1',
     clientName: undefined,
+    platform: undefined,
     network: 'wifi',
     connectTimeoutMs: 10_000,
     ackTimeoutMs: 1_000,

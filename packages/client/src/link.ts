@@ -48,6 +48,7 @@ export interface LinkDeps {
   readonly http: Http;
   readonly deviceId: string;
   readonly clientName: string | undefined;
+  readonly platform: string | undefined;
   readonly network: Network;
   /** From the first byte to `welcome`, ms. */
   readonly connectTimeoutMs: number;
@@ -133,7 +134,7 @@ export class Link {
   }
 
   async #dial(current: number): Promise<void> {
-    const { tokens, endpoints, http, transport, clock, deviceId, clientName, network, connectTimeoutMs } = this.#deps;
+    const { tokens, endpoints, http, transport, clock, deviceId, clientName, platform, network, connectTimeoutMs } = this.#deps;
     const renew = this.#renewToken && this.#lastToken !== undefined;
     const token = renew && this.#lastToken !== undefined ? await tokens.renew(this.#lastToken) : await tokens.current();
     const url = await endpoints.gateway(http);
@@ -146,6 +147,7 @@ export class Link {
       deviceId,
       ...(sessionId === undefined ? {} : { sessionId }),
       ...(clientName === undefined ? {} : { client: clientName }),
+      ...(platform === undefined ? {} : { platform }),
     };
     const connection = transport.connect({ url, auth, network }, this.#handlers(current));
     if (current !== this.#try) return connection.close();

@@ -25,6 +25,8 @@ export interface ClientOptions {
   readonly deviceId?: string;
   /** Name and version of the program, for the server's statistics. */
   readonly clientName?: string;
+  /** What an app's rule of one session per platform goes by, 1 to 16 of `a-z 0-9 _ -`: `web`, `ios`, whatever the app calls it. Default: none named. */
+  readonly platform?: string;
   /** The network the device is on: decides how often the connection is probed. Default `wifi`. */
   readonly network?: Network;
   /** Where entries and cursors are kept. Default: in memory. */
