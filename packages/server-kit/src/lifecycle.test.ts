@@ -29,10 +29,20 @@ it('disposes on SIGTERM and ends with 0', async () => {
 it('ends at once on a second signal', async () => {
   const { child, ended, says } = run('hang');
   await says('started');
-  child.kill('SIGINT');
+  child.kill('SIGTERM');
   await says('disposing');
   child.kill('SIGINT');
   expect(await ended).toMatchObject({ code: 130 });
+});
+
+it('takes the same signal right after the first for the same: Ctrl-C reaches a child of npm twice', async () => {
+  const { child, ended, says } = run('hang');
+  await says('started');
+  child.kill('SIGINT');
+  await says('disposing');
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 143 });
 });
 
 it('ends at the deadline when something stays open', async () => {

@@ -1,6 +1,12 @@
 import { constants } from 'node:os';
 import type { Logger } from './log.ts';
 
+/**
+ * A signal that comes again within this time is the same one, ms: Ctrl-C in a terminal reaches the whole process group, and npm passes on to
+ * its child what it got itself.
+ */
+const SAME_SIGNAL_MS = 1_000;
+
 export interface MainOptions {
   readonly log?: Logger;
   /** How long the process may take to end after a signal, ms. */
@@ -15,6 +21,7 @@ export async function runMain(start: () => Promise<AsyncDisposable>, options: Ma
   const { log, deadlineMs = 10_000 } = options;
   const stop = Promise.withResolvers<void>();
   let stopping = false;
+  let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
   const beginStop = () => {
     stopping = true;
     // Not cleared when all is disposed: something left open must not keep the process for ever.
@@ -25,7 +32,9 @@ export async function runMain(start: () => Promise<AsyncDisposable>, options: Ma
     stop.resolve();
   };
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === first?.signal && performance.now() - first.at < SAME_SIGNAL_MS) return;
     if (stopping) process.exit(128 + (constants.signals[signal] ?? 0));
+    first = { signal, at: performance.now() };
     log?.info({ signal }, 'stopping');
     beginStop();
   };
