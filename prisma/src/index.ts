@@ -73,10 +73,12 @@ export {
   insertScheduled,
   listScheduled,
   type NewScheduled,
+  releaseScheduled,
   SCHEDULED_PER_USER,
   type ScheduledKey,
   type ScheduledRow,
   type ScheduleResult,
+  type TakenScheduled,
   takeScheduled,
 } from './sql/scheduled.ts';
 export { recordSessionKick, type SessionKickRow, sessionKicks } from './sql/session-kicks.ts';

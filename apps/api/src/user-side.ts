@@ -49,9 +49,9 @@ export interface UserSide {
 
 /** Puts the user side together and hands the background jobs their work; the caller starts and ends them. */
 export function createUserSide(deps: UserSideDeps): UserSide {
-  const { jobs, jobsConfig, scheduled, appender, clock, log } = deps;
+  const { jobs, jobsConfig } = deps;
   const upkeep = new Upkeep(deps);
-  const sender = new ScheduledSender({ scheduled, appender, clock, log });
+  const sender = new ScheduledSender(deps);
   jobs.handle('scheduled', (data) => sender.wake(data));
   jobs.every(jobsConfig.sweepSeconds, 'scheduled-sweep', (signal) => sender.sweep(jobsConfig.sweepAgeMs, signal));
   jobs.every(jobsConfig.expirySeconds, 'expiry', (signal) => upkeep.expire(signal));

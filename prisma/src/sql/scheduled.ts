@@ -30,6 +30,16 @@ export interface ScheduledRow extends NewScheduled {
   readonly failedCode: string | null;
 }
 
+/** A message that was taken to be sent. */
+export interface TakenScheduled extends ScheduledRow {
+  /** Names this taking. RFC 3339. */
+  readonly takenAt: string;
+  /** Nobody else may still be sending it, so that it may be let go of again. */
+  readonly alone: boolean;
+  /** Its sender is banned from the app. */
+  readonly senderBanned: boolean;
+}
+
 /**
  * `created`; `exists`: this clientMsgId waits already, `id` and `sendAt` are the first one's and `same` says whether the content is equal;
  * `limit_reached`: the user has as many as may be.
@@ -59,16 +69,35 @@ const page: Statement = {
   text: `select ${columns} from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id >= $3 order by s.id limit $4`,
 };
 
-/** Locks: the row. Index: `scheduled_pkey`. What the job has taken is being sent, so it is too late. */
+/** Locks: the row. Index: `scheduled_pkey`. What was taken and not let go of is being sent, so it is too late. */
 const cancel: Statement = {
   name: 'cancel_scheduled',
-  text: `delete from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.taken_at is null returning 1`,
+  text: `delete from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id = $3
+    and (s.taken_at is null or s.taken_at = s.released_at) returning 1`,
 };
 
-/** Locks: the row, against a cancellation at the same time. Index: `scheduled_pkey`. Taking it again after a crash is harmless. */
+/** No append that was begun so long ago is still under way: calls of the database end within 10 s, waiting for one within less. */
+const ABANDONED = "interval '60 s'";
+
+/**
+ * Locks: the row, against a cancellation at the same time. Index: `scheduled_pkey`, `chat_user_pkey`. Taking it again after a crash is
+ * harmless. The row is locked before it is updated, because an update alone could not say how it found it.
+ */
 const take: Statement = {
   name: 'take_scheduled',
-  text: `update scheduled s set taken_at = now() where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.failed_code is null returning ${columns}`,
+  text: `with before as materialized (
+      select s.taken_at, s.released_at from scheduled s where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.failed_code is null for update)
+    update scheduled s set taken_at = greatest(clock_timestamp(), b.taken_at + interval '1 ms') from before b
+    where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.failed_code is null
+    returning ${columns}, rfc3339(s.taken_at) as "takenAt",
+      coalesce(b.taken_at = b.released_at or b.taken_at < clock_timestamp() - ${ABANDONED}, b.taken_at is null) as alone,
+      coalesce((select u.banned_until > now() from chat_user u where u.app_id = $1 and u.id = $2), false) as "senderBanned"`,
+};
+
+/** Locks: the row. Index: `scheduled_pkey`. Nothing happens when somebody else has taken it meanwhile. */
+const release: Statement = {
+  name: 'release_scheduled',
+  text: 'update scheduled s set released_at = s.taken_at where s.app_id = $1 and s.user_id = $2 and s.id = $3 and s.taken_at = $4',
 };
 
 /** Locks: the row. Index: `scheduled_pkey`. */
@@ -83,11 +112,15 @@ const fail: Statement = {
   text: 'update scheduled s set failed_code = $4, taken_at = null where s.app_id = $1 and s.user_id = $2 and s.id = $3',
 };
 
-/** Index: `scheduled_due`, longest due first. No lock: whoever sends it takes it. */
+/**
+ * Index: `scheduled_due`, longest due first. No lock: whoever sends it takes it. What was taken lately is left out: its job lives, and many
+ * that wait for slow mode would leave no room for others.
+ */
 const due: Statement = {
   name: 'due_scheduled',
   text: `select s.app_id as "appId", s.user_id as "userId", s.id from scheduled s
-    where s.failed_code is null and s.send_at <= now() - make_interval(secs => $1::float8 / 1000) order by s.send_at limit $2`,
+    where s.failed_code is null and s.send_at <= now() - make_interval(secs => $1::float8 / 1000)
+      and (s.taken_at is null or s.taken_at <= now() - make_interval(secs => 4 * $1::float8 / 1000)) order by s.send_at limit $2`,
 };
 
 /**
@@ -114,9 +147,17 @@ export async function cancelScheduled(pool: Pool, appId: string, userId: string,
 }
 
 /** Takes a message to send it: from now on it cannot be cancelled. Null: cancelled, sent or refused before. */
-export async function takeScheduled(pool: Pool, appId: string, userId: string, id: string): Promise<ScheduledRow | null> {
-  const [row] = await run<ScheduledRow & Record<string, unknown>>(pool, take, [appId, userId, id]);
+export async function takeScheduled(pool: Pool, appId: string, userId: string, id: string): Promise<TakenScheduled | null> {
+  const [row] = await run<TakenScheduled & Record<string, unknown>>(pool, take, [appId, userId, id]);
   return row ?? null;
+}
+
+/** Lets go of a message that is known not to have been sent: until it is taken again it can be cancelled. */
+export async function releaseScheduled(
+  pool: Pool,
+  { appId, userId, id, takenAt }: ScheduledKey & { readonly takenAt: string },
+): Promise<void> {
+  await run(pool, release, [appId, userId, id, takenAt]);
 }
 
 /** Ends a message that was taken: sent (`failedCode` null), or refused with this code, under which its sender finds it. */
@@ -125,7 +166,10 @@ export async function finishScheduled(pool: Pool, appId: string, userId: string,
   else await run(pool, fail, [appId, userId, id, failedCode]);
 }
 
-/** Messages that should have been sent at least `olderThanMs` ago, the longest due first: their job got lost. */
+/**
+ * Messages that should have been sent at least `olderThanMs` ago, the longest due first, and that nobody has tried to send for four times as
+ * long: their job got lost.
+ */
 export function dueScheduled(pool: Pool, query: { readonly olderThanMs: number; readonly limit: number }): Promise<ScheduledKey[]> {
   return run<ScheduledKey & Record<string, unknown>>(pool, due, [query.olderThanMs, query.limit]);
 }

@@ -54,6 +54,7 @@ const taking =
         list: (appId, userId, fromId, limit) => scheduled.list(appId, userId, fromId, limit),
         cancel: (key) => scheduled.cancel(key),
         take: (key) => wrap(() => scheduled.take(key)),
+        release: (taken) => scheduled.release(taken),
         finish: (key, failedCode) => scheduled.finish(key, failedCode),
         due: (olderThanMs, limit) => scheduled.due(olderThanMs, limit),
       },
@@ -105,6 +106,60 @@ describe('a message with sendAt', () => {
     expect((await waiting(bob)).map(({ failed }) => failed)).toEqual([undefined, undefined]);
     await database.query(`update member set last_sent_at = now() - interval '2 hours' where user_id = 'bob'`);
     await waitFor('the second', async () => (await sent(database, id)).length === 2, { timeoutMs: 20_000 });
+  });
+
+  it('can be cancelled while slow mode makes it wait, and then is never sent', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    await using server = await startApiServer(database, { config: quick });
+    const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+    const id = await group(ann);
+    await ann('PATCH', `/v1/conversations/${id}`, { slowModeSeconds: 3_600 });
+    await bob('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'now', body: {} });
+    const { body } = await schedule(bob, id, 'later', ahead(300));
+    const taken = () => database.query('select from scheduled where taken_at is not null');
+    await waitFor('it to be taken up', async () => (await taken()).length === 1);
+    await waitFor('the cancellation', async () => (await bob('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body.changed === true);
+    expect(await waiting(bob)).toEqual([]);
+    await database.query(`update member set last_sent_at = now() - interval '2 hours' where user_id = 'bob'`);
+    const next = await schedule(bob, id, 'next', ahead(300));
+    expect(next.status).toBe(202);
+    await untilSent(database, id, 'next');
+    expect((await sent(database, id)).map((row) => row.client_msg_id)).toEqual(['now', 'next']);
+  });
+
+  it('of a user who is banned from the app meanwhile is refused, unless it was sent before', async () => {
+    await using database = await createTestDatabase();
+    const app = await createTestApp(database, 'demo', ['ann', 'bob']);
+    const banned = Promise.withResolvers<void>();
+    let takings = 0;
+    await using server = await startApiServer(database, {
+      config: { jobs: { ...quickJobs, sweepAgeMs: 1 } },
+      stores: (stores) => ({
+        ...taking(async (take) => {
+          takings += 1;
+          // The first one is sent, and what became of it gets lost.
+          if (takings > 2) await banned.promise;
+          return take();
+        })(stores),
+      }),
+    });
+    const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
+    const id = await group(ann);
+    await database.query(`create function keep_it() returns trigger language plpgsql as 'begin raise exception ''kept''; end'`);
+    await database.query(`create trigger keep_it before delete on scheduled for each row execute function keep_it()`);
+    expect((await schedule(bob, id, 'first', ahead(100))).status).toBe(202);
+    await waitFor('the first', async () => (await sent(database, id)).length === 1);
+    await waitFor('its end to be tried again', () => takings > 2);
+    expect((await schedule(bob, id, 'second', ahead(100))).status).toBe(202);
+    expect((await server.asServer(app)('PUT', '/v1/admin/users/bob/ban', {})).status).toBe(200);
+    await database.query('drop trigger keep_it on scheduled');
+    banned.resolve();
+    await waitFor('the second to be refused', async () => {
+      const rows = await database.query('select client_msg_id, failed_code from scheduled');
+      return JSON.stringify(rows) === JSON.stringify([{ client_msg_id: 'second', failed_code: 'user_banned' }]);
+    });
+    expect((await sent(database, id)).map((row) => row.client_msg_id)).toEqual(['first']);
   });
 
   it('that was refused at its time is answered with the reason when it is scheduled again', async () => {

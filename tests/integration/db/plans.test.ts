@@ -47,6 +47,7 @@ import {
   reactionPage,
   receiptCounts,
   receiptPage,
+  releaseScheduled,
   retainConversations,
   setBlock,
   takeScheduled,
@@ -347,7 +348,8 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
       await insertScheduled(pool, { ...key, ...rest });
       await listScheduled(pool, 'a', 'ann', null, 20);
       await dueScheduled(pool, { olderThanMs: 0, limit: 20 });
-      await takeScheduled(pool, 'a', 'ann', key.id);
+      const taken = await takeScheduled(pool, 'a', 'ann', key.id);
+      if (taken !== null) await releaseScheduled(pool, taken);
       await cancelScheduled(pool, 'a', 'ann', key.id);
       await finishScheduled(pool, 'a', 'ann', key.id, 'frozen');
       await finishScheduled(pool, 'a', 'ann', key.id, null);

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import {
+  banFromApp,
   cancelScheduled,
   dueScheduled,
   finishScheduled,
   insertScheduled,
   listScheduled,
   type NewScheduled,
+  releaseScheduled,
+  type TakenScheduled,
   takeScheduled,
   upsertUsers,
 } from '@nudge/db';
@@ -117,6 +120,58 @@ test('cancelled: never sent; taken: too late to cancel; refused: stays with its 
   expect(await listScheduled(db.pool, 'a', user, null, 10)).toEqual([]);
 });
 
+async function taken(user: string, id: string): Promise<TakenScheduled> {
+  const row = await takeScheduled(db.pool, 'a', user, id);
+  if (row === null) throw new Error('it is not there');
+  return row;
+}
+
+test('let go of: it can be cancelled until somebody takes it again; only the last one who took it lets go', async () => {
+  const user = await someone();
+  const input = later(user);
+  await insertScheduled(db.pool, input);
+  const first = await taken(user, input.id);
+  expect(first).toMatchObject({ alone: true, senderBanned: false });
+  const second = await taken(user, input.id);
+  expect(second.alone).toBe(false);
+  expect(second.takenAt > first.takenAt).toBe(true);
+  await releaseScheduled(db.pool, first);
+  expect(await cancelScheduled(db.pool, 'a', user, input.id)).toBe(false);
+  await releaseScheduled(db.pool, second);
+  expect((await taken(user, input.id)).alone).toBe(true);
+  expect(await cancelScheduled(db.pool, 'a', user, input.id)).toBe(false);
+  await db.database.query(`update scheduled set taken_at = taken_at - interval '2 minutes' where id = $1`, [input.id]);
+  const last = await taken(user, input.id);
+  expect(last.alone).toBe(true);
+  await releaseScheduled(db.pool, last);
+  expect(await cancelScheduled(db.pool, 'a', user, input.id)).toBe(true);
+  expect(await takeScheduled(db.pool, 'a', user, input.id)).toBeNull();
+});
+
+test('taken by many at once: at most one of them is alone, and never in doubt', async () => {
+  const user = await someone();
+  for (let round = 0; round < 10; round += 1) {
+    const input = later(user);
+    await insertScheduled(db.pool, input);
+    const rows = values(await runTogether(Array.from({ length: 8 }, () => () => taken(user, input.id))));
+    expect(rows.filter(({ alone }) => alone)).toHaveLength(1);
+    expect(new Set(rows.map(({ takenAt }) => takenAt)).size).toBe(rows.length);
+    for (const row of rows.filter(({ alone }) => alone)) await releaseScheduled(db.pool, row);
+    expect(await cancelScheduled(db.pool, 'a', user, input.id)).toBe(false);
+    await finishScheduled(db.pool, 'a', user, input.id, null);
+  }
+});
+
+test('says of a sender that is banned from the app', async () => {
+  const user = await someone();
+  const input = later(user);
+  await insertScheduled(db.pool, input);
+  await banFromApp(db.pool, 'a', user, null);
+  expect((await taken(user, input.id)).senderBanned).toBe(true);
+  await banFromApp(db.pool, 'a', user, new Date(Date.now() - 1_000));
+  expect((await taken(user, input.id)).senderBanned).toBe(false);
+});
+
 test('of a cancellation and a job at once, one wins', async () => {
   const user = await someone();
   for (let round = 0; round < 20; round += 1) {
@@ -138,4 +193,9 @@ test('what should have been sent is found, refused ones left out', async () => {
   const due = await dueScheduled(db.pool, { olderThanMs: 1000, limit: 10 });
   expect(due).toEqual([late, later2].map((input) => ({ appId: 'a', userId: user, id: input?.id })));
   expect(await dueScheduled(db.pool, { olderThanMs: 1000, limit: 1 })).toEqual(due.slice(0, 1));
+  // One that somebody tried lately leaves its place to the next.
+  await releaseScheduled(db.pool, await taken(user, late?.id ?? ''));
+  expect(await dueScheduled(db.pool, { olderThanMs: 1000, limit: 1 })).toEqual(due.slice(1));
+  await db.database.query(`update scheduled set taken_at = taken_at - interval '5 s' where id = $1`, [late?.id]);
+  expect(await dueScheduled(db.pool, { olderThanMs: 1000, limit: 10 })).toEqual(due);
 });

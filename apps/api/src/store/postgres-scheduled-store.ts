@@ -1,5 +1,14 @@
-import { cancelScheduled, dueScheduled, finishScheduled, insertScheduled, listScheduled, type Pool, takeScheduled } from '@nudge/db';
-import type { NewScheduled, ScheduledKey, ScheduledRow, ScheduledStore, ScheduleResult } from './scheduled-store.ts';
+import {
+  cancelScheduled,
+  dueScheduled,
+  finishScheduled,
+  insertScheduled,
+  listScheduled,
+  type Pool,
+  releaseScheduled,
+  takeScheduled,
+} from '@nudge/db';
+import type { NewScheduled, ScheduledKey, ScheduledRow, ScheduledStore, ScheduleResult, TakenScheduled } from './scheduled-store.ts';
 
 /** Messages that wait for their time, on one PostgreSQL. */
 export class PostgresScheduledStore implements ScheduledStore {
@@ -22,8 +31,12 @@ export class PostgresScheduledStore implements ScheduledStore {
     return cancelScheduled(this.#pool, appId, userId, id);
   }
 
-  take({ appId, userId, id }: ScheduledKey): Promise<ScheduledRow | null> {
+  take({ appId, userId, id }: ScheduledKey): Promise<TakenScheduled | null> {
     return takeScheduled(this.#pool, appId, userId, id);
+  }
+
+  release(taken: ScheduledKey & Pick<TakenScheduled, 'takenAt'>): Promise<void> {
+    return releaseScheduled(this.#pool, taken);
   }
 
   finish({ appId, userId, id }: ScheduledKey, failedCode: string | null): Promise<void> {

@@ -27,6 +27,16 @@ export interface ScheduledRow extends NewScheduled {
   readonly failedCode: string | null;
 }
 
+/** A message that was taken to be sent. */
+export interface TakenScheduled extends ScheduledRow {
+  /** Names this taking. */
+  readonly takenAt: string;
+  /** Nobody else may still be sending it. */
+  readonly alone: boolean;
+  /** Its sender is banned from the app. */
+  readonly senderBanned: boolean;
+}
+
 /** `exists`: the clientMsgId waits already, `same` content or not; `id` and `sendAt` are the first one's. */
 export type ScheduleResult =
   | { readonly status: 'created' | 'exists'; readonly id: string; readonly sendAt: string; readonly same: boolean }
@@ -41,9 +51,11 @@ export interface ScheduledStore {
   /** Whether it was cancelled: false when there is none, or it has been taken. After true it is never sent. */
   cancel(key: ScheduledKey): Promise<boolean>;
   /** Takes a message to send it: from now on it cannot be cancelled. `null`: cancelled, sent or refused before. */
-  take(key: ScheduledKey): Promise<ScheduledRow | null>;
+  take(key: ScheduledKey): Promise<TakenScheduled | null>;
+  /** Lets go of one that was taken alone and is known not to have been sent: until it is taken again it can be cancelled. */
+  release(key: ScheduledKey & Pick<TakenScheduled, 'takenAt'>): Promise<void>;
   /** Ends a message that was taken: sent (`null`), or refused with this code, under which its sender finds it. */
   finish(key: ScheduledKey, failedCode: string | null): Promise<void>;
-  /** Messages that should have been sent at least so long ago, the longest due first. */
+  /** Messages that should have been sent at least so long ago, the longest due first, and that nobody has tried to send lately. */
   due(olderThanMs: number, limit: number): Promise<readonly ScheduledKey[]>;
 }

@@ -1,6 +1,7 @@
-import { type Clock, type Logger, NudgeError } from '@nudge/server-kit';
+import { type Clock, type Logger, NudgeError, type Router } from '@nudge/server-kit';
 import { z } from 'zod';
-import type { ScheduledKey, ScheduledRow, ScheduledStore } from '../../store/scheduled-store.ts';
+import type { ConversationStore } from '../../store/conversation-store.ts';
+import type { ScheduledKey, ScheduledStore, TakenScheduled } from '../../store/scheduled-store.ts';
 import type { Appended, Appender } from '../appender/appender.ts';
 import { refusal } from '../appender/refusal.ts';
 
@@ -12,6 +13,7 @@ const keySchema = z.object({ appId: z.string(), userId: z.string(), id: z.uuid()
 const extraSchema = z.object({ mentions: z.array(z.string()).optional() });
 
 export interface ScheduledSenderOptions {
+  readonly router: Router<Pick<ConversationStore, 'sentEntry'>>;
   readonly scheduled: ScheduledStore;
   readonly appender: Appender;
   readonly clock: Clock;
@@ -19,8 +21,9 @@ export interface ScheduledSenderOptions {
 }
 
 /**
- * Sends messages whose time has come. Taking a message and cancelling it exclude each other under the row's lock. Sending it twice, after a
- * crash or by two processes, appends it once: its clientMsgId is unique in the conversation.
+ * Sends messages whose time has come. Taking a message and cancelling it exclude each other under the row's lock; one that slow mode makes
+ * wait is let go of until the next attempt. Sending it twice, after a crash or by two processes, appends it once: its clientMsgId is unique
+ * in the conversation.
  */
 export class ScheduledSender {
   readonly #options: ScheduledSenderOptions;
@@ -66,7 +69,8 @@ export class ScheduledSender {
   }
 
   /** The code under which it was refused, `null` when it is in the conversation. */
-  async #append(row: ScheduledRow): Promise<string | null> {
+  async #append(row: TakenScheduled): Promise<string | null> {
+    if (row.senderBanned && !(await this.#wasSent(row))) return 'user_banned';
     const { appId, userId: senderId, conversationId, clientMsgId, contentHash, type, body, extra, countable } = row;
     const { mentions } = extra === null ? {} : extraSchema.parse(JSON.parse(extra));
     try {
@@ -87,8 +91,17 @@ export class ScheduledSender {
       return this.#codeOf(result, type);
     } catch (error) {
       if (error instanceof NudgeError && !error.retryable) return error.code;
+      // Of the retryable refusals this one alone says for certain that nothing was appended.
+      if (error instanceof NudgeError && error.code === 'slow_mode' && row.alone) await this.#options.scheduled.release(row);
       throw error;
     }
+  }
+
+  /** Whether an attempt before this one appended it: then it is no longer judged. */
+  async #wasSent({ appId, userId: senderId, conversationId, clientMsgId, contentHash }: TakenScheduled): Promise<boolean> {
+    const { router } = this.#options;
+    const found = await router.route(conversationId).pool.sentEntry({ appId, conversationId, senderId, clientMsgId });
+    return found?.contentHash?.equals(contentHash) === true;
   }
 
   #codeOf(result: Appended, type: string): string | null {
