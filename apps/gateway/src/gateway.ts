@@ -144,7 +144,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     clock,
     log,
     perSession: limits.watchedConversations,
-    recheckMs: config.recheckMs,
+    // So that what the bus did not tell of holds within the whole of it, the time that a comparison takes included.
+    recheckMs: config.recheckMs / 2,
     staleMs: config.staleMs,
     onDropped: (session, watched) => typing.ended(session, watched),
   });

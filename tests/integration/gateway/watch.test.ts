@@ -186,6 +186,39 @@ describe('watch', () => {
     });
   });
 
+  it('ends within the time between two looks, when the control message was lost and the look has just been', async () => {
+    const recheckMs = 3_000;
+    let looks = 0;
+    const looking = (store: MembershipSource): MembershipSource => ({
+      ...store,
+      async versions(ids) {
+        const versions = await store.versions(ids);
+        looks += 1;
+        return versions;
+      },
+    });
+    await using slow = await startGatewayServer(world, { config: { recheckMs }, membership: looking });
+    const id = await world.conversation(['ann', 'bob']);
+    const [bob, ann] = await Promise.all([slow.connect('bob'), slow.connect('ann')]);
+    for (const device of [bob, ann]) await device.call('watch', { conversationIds: [id] });
+    await waitFor('a look', () => looks > 0);
+    const removedAt = performance.now();
+    await world.remove(id, 'bob', 'ann');
+    let heardAt = Number.NaN;
+    await waitFor(
+      'the time to be over',
+      async () => {
+        const before = bob.events.length;
+        ann.event(id, 'tick');
+        for (const device of [ann, bob]) await device.settled();
+        if (bob.events.length > before) heardAt = performance.now();
+        return performance.now() - removedAt > recheckMs + 500;
+      },
+      { intervalMs: 220 },
+    );
+    expect(heardAt - removedAt, 'ms').toBeLessThan(recheckMs * 0.8);
+  });
+
   it('relays nothing while the database cannot say who is a member', async () => {
     let broken = false;
     const breaking = (store: MembershipSource): MembershipSource => ({
