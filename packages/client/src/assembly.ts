@@ -50,7 +50,10 @@ export function assemble(options: ClientOptions) {
     viewer: () => tokens.userId ?? '',
     limit: tuning.viewEntries,
     changed: (view, conversationId, entries) => {
-      if (entries.length > 0) events.emit('changed', { conversationId, entries });
+      if (entries.length > 0) {
+        unread.changed(conversationId, view);
+        events.emit('changed', { conversationId, entries });
+      }
       events.emit('view', { conversationId, view });
     },
   });

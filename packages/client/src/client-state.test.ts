@@ -28,6 +28,24 @@ describe('what a conversation looks like', () => {
     expect(client.entries('c1')).toHaveLength(3);
   });
 
+  it('gives and takes mentions as its messages change', async () => {
+    const { server } = stage;
+    server.append('c1', 2);
+    const client = stage.client();
+    const connection = await stage.connect(client);
+    const act = async (entry: Parameters<typeof server.write>[1]) => {
+      const view = next(client, 'view');
+      connection.notify(['c/c1', server.write('c1', entry)]);
+      await view;
+      return client.unread('c1')?.mentions;
+    };
+    expect(client.unread('c1')?.mentions).toBe(0);
+    expect(await act({ body: { text: 'to you' }, mentions: ['alice'] })).toBe(1);
+    expect(await act({ type: 'message.edited', target: 3, body: { text: 'to nobody' } })).toBe(0);
+    expect(await act({ type: 'message.edited', target: 3, body: { text: 'to you again' }, mentions: ['alice'] })).toBe(1);
+    expect(await act({ type: 'message.redacted', target: 3 })).toBe(0);
+  });
+
   it('is stored as it is: what was redacted is nowhere, and a restart shows the same', async () => {
     const { server } = stage;
     server.append('c1', 3);

@@ -53,6 +53,26 @@ describe('unread counts', () => {
     expect(counts.get('c1')?.unread).toBe(1);
   });
 
+  it('of mentions follow what becomes of the messages held, and of nothing that a list to come has counted', () => {
+    const page = (...entries: Entry[]) => viewOf('alice', { entries, mine: {}, head: entries.at(-1)?.seq ?? 0, oldestSeq: 1 });
+    const acting = message(6, { type: 'message.edited', target: 4, mentions: ['alice'] });
+    counts.head(head(5, 3, 2, 1));
+    counts.changed('c1', page(message(3, { mentions: ['alice'] }), message(4), message(5, { mentions: ['alice'] })));
+    expect(counts.get('c1')).toEqual({ readSeq: 3, unread: 2, mentions: 1 });
+    expect(told).toHaveLength(1);
+    counts.entry('c1', acting);
+    counts.changed('c1', page(message(4), message(5, { mentions: ['alice'] }), acting));
+    expect(counts.get('c1')).toEqual({ readSeq: 3, unread: 2, mentions: 2 });
+    counts.changed('c1', page(message(4), message(5, { redacted: true, body: null }), acting));
+    expect(counts.get('c1')).toEqual({ readSeq: 3, unread: 2, mentions: 1 });
+    // A view that does not reach down to the read position, or not up to what was counted, knows less than the count.
+    counts.changed('c1', page(message(5), acting));
+    counts.changed('c1', page(message(4), message(5)));
+    expect(counts.get('c1')?.mentions).toBe(1);
+    counts.changed('c2', page(message(1)));
+    expect(counts.get('c2')).toBeUndefined();
+  });
+
   it('are replaced by a newer list, not by an older one', () => {
     counts.head(head(4, 2, 1));
     counts.entry('c1', message(5));

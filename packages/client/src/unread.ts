@@ -16,7 +16,8 @@ interface Count extends Unread {
 
 /**
  * Unread counts between two syncs. The server's (heads, answers to read positions) are exact and replace what is here; meanwhile arriving
- * messages count up and read positions count down. An integrator's own entries say themselves whether they count.
+ * messages count up, read positions count down, and what becomes of messages held gives and takes mentions. An integrator's own entries say
+ * themselves whether they count.
  */
 export class UnreadCounts {
   readonly #counts = new Map<string, Count>();
@@ -50,6 +51,13 @@ export class UnreadCounts {
     this.#set(conversationId, { ...known, upTo: seq, unread: known.unread + (counts ? 1 : 0), mentions: known.mentions + (named ? 1 : 0) });
   }
 
+  /** Entries held are not what they were: an edit, a redaction or an expiry may have given or taken a mention. */
+  changed(conversationId: string, view: ConversationView): void {
+    const known = this.#counts.get(conversationId);
+    if (known === undefined || view.cursor < known.upTo || firstSeq(view) > known.readSeq + 1) return;
+    this.#set(conversationId, { ...known, mentions: this.#above(view, known.readSeq).mentions });
+  }
+
   /** The read position has moved. `exact`: the server's count with it; `view`: what can be counted here otherwise. */
   read(conversationId: string, readSeq: number, exact: number | undefined, view: ConversationView | undefined): void {
     const known = this.#counts.get(conversationId);
@@ -62,14 +70,20 @@ export class UnreadCounts {
       this.#set(conversationId, { ...known, readSeq, unread: exact ?? known.unread });
       return;
     }
-    const me = this.#viewer();
-    const above = view.entries.filter((entry) => entry.seq > readSeq && isCountable(entry) && entry.senderId !== me);
-    const mentions = above.filter((entry) => me !== undefined && entry.mentions?.includes(me) === true).length;
-    this.#set(conversationId, { ...known, readSeq, unread: exact ?? above.length, mentions });
+    const { unread, mentions } = this.#above(view, readSeq);
+    this.#set(conversationId, { ...known, readSeq, unread: exact ?? unread, mentions });
   }
 
   drop(conversationId: string): void {
     this.#counts.delete(conversationId);
+  }
+
+  /** What a view that reaches down to a read position shows to be unread above it. */
+  #above(view: ConversationView, readSeq: number): Pick<Unread, 'unread' | 'mentions'> {
+    const me = this.#viewer();
+    const above = view.entries.filter((entry) => entry.seq > readSeq && isCountable(entry) && entry.senderId !== me);
+    const mentions = above.filter((entry) => me !== undefined && entry.mentions?.includes(me) === true);
+    return { unread: above.length, mentions: mentions.length };
   }
 
   #set(conversationId: string, count: Count): void {
