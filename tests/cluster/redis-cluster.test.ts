@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type RedisCluster, redisCommand, startRedisCluster } from '../support/redis.ts';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { type RedisCluster, type RedisServer, redisCommand, startRedisCluster } from '../support/redis.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Fleet, startFleet } from './support/fleet.ts';
 import { breachesOf } from './support/history.ts';
@@ -74,4 +75,76 @@ test('a failover that the operator asked for loses nothing either', async () => 
   expect([...load.refusals]).toEqual([]);
   expect(stack.ends).toEqual([]);
   expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
+}, 180_000);
+
+/** Everything is as it was, and the history is whole. */
+async function wholeAgain(load: Load): Promise<void> {
+  await redis.settled();
+  await keysFlow(fleet);
+  await directoryIsWhole(stack);
+  await registryIsWhole(stack, fleet);
+  await load.stop();
+  expect([...load.refusals], 'every send and pull succeeded').toEqual([]);
+  expect(load.lost).toBe(0);
+  expect(stack.ends).toEqual([]);
+  expect(await breachesOf({ stack, fleet, loads })).toEqual([]);
+}
+
+async function startLoad(name: string): Promise<Load> {
+  const load = new Load(stack, fleet.groups, { name });
+  loads.push(load);
+  onTestFinished(() => load.stop());
+  await load.progress(20);
+  return load;
+}
+
+const standsStill = ({ pid }: RedisServer) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('T');
+
+test('everything in the Cluster is thrown away', async () => {
+  const load = await startLoad('flushed');
+  await registryIsWhole(stack, fleet);
+  const sizes = [];
+  for (const at of await mastersNow()) {
+    sizes.push(Number(await redis.servers[at]?.command('DBSIZE')));
+    expect(await redis.servers[at]?.command('FLUSHALL')).toBe('OK');
+  }
+  expect(sizes.reduce((sum, size) => sum + size)).toBeGreaterThan(0);
+  await load.progress(40);
+  await wholeAgain(load);
+}, 180_000);
+
+test('a master stands still with its connections open: its replica takes over, and it comes back as one', async () => {
+  const load = await startLoad('still');
+  const [victim = 0] = await mastersNow();
+  const server = redis.servers[victim];
+  if (server === undefined) throw new Error('no master');
+  onTestFinished(() => server.signal('SIGCONT'));
+  await server.signal('SIGSTOP');
+  await waitFor('it to stand still', () => standsStill(server));
+  await load.progress(40);
+  await waitFor('a replica to take over', async () => (await mastersNow()).length === 3, { timeoutMs: 30_000 });
+  expect(await mastersNow()).not.toContain(victim);
+  await keysFlow(fleet);
+  await server.signal('SIGCONT');
+  await waitFor('it to be a replica', async () => !(await mastersNow()).includes(victim), { timeoutMs: 30_000 });
+  await wholeAgain(load);
+}, 180_000);
+
+test('all of the Cluster stands still with its connections open', async () => {
+  const load = await startLoad('all still');
+  const end = async () => {
+    for (const server of redis.servers) await server.signal('SIGCONT');
+  };
+  onTestFinished(end);
+  for (const server of redis.servers) await server.signal('SIGSTOP');
+  await waitFor('them to stand still', () => redis.servers.every(standsStill));
+  const everyone = (['gateway', 'api', 'sync'] as const).flatMap((role) => stack.of(role));
+  await waitFor(
+    'every process to miss Redis',
+    async () => (await Promise.all(everyone.map((app) => stack.metric(app, 'nudge_redis_up')))).every((up) => up === 0),
+    { timeoutMs: 30_000 },
+  );
+  await load.progress(40);
+  await end();
+  await wholeAgain(load);
 }, 180_000);
