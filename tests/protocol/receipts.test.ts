@@ -106,6 +106,29 @@ describe('GET …/receipts', () => {
   });
 });
 
+describe('who joined after a message', () => {
+  it.each(['full', 'since_join'] as const)('is none of those who read it, with history %s', async (history) => {
+    const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');
+    const { id } = await world.create(ann, { members: [bob], history });
+    const seq = await said(ann, id, 'x');
+    (await mark(bob, id, seq)).ok();
+    (await put(ann, id, cem)).ok();
+    const asked = async () => {
+      const { items, readBy, deliveredTo } = await receipts(ann, id, { seq });
+      return { users: items.map(({ userId }) => userId).toSorted(), readBy, deliveredTo };
+    };
+    expect(await asked()).toEqual({ users: [ann.id, bob.id].toSorted(), readBy: 1, deliveredTo: 1 });
+    // Whoever comes again saw it in another membership, of which nothing is known any more.
+    (await remove(ann, id, bob)).ok();
+    (await put(ann, id, bob)).ok();
+    expect(await asked()).toEqual({ users: [ann.id], readBy: 0, deliveredTo: 0 });
+    expect((await receipts(ann, id)).items).toHaveLength(3);
+    const next = await said(ann, id, 'y');
+    (await mark(cem, id, next)).ok();
+    expect(await receipts(ann, id, { seq: next })).toMatchObject({ readBy: 1, deliveredTo: 1 });
+  });
+});
+
 describe('receipt events', () => {
   it('reach those who watch, and only what moved', async () => {
     const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');

@@ -313,6 +313,7 @@ const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['reactionPage (all)', () => reactionPage(pool, id(0), 2, null, null, 20)],
   ['pinnedSeqs', () => pinnedSeqs(pool, id(0))],
   ['receiptPage', () => receiptPage(pool, id(0), null, 20)],
+  ['receiptPage of an entry', () => receiptPage(pool, id(0), null, 20, 40)],
   ['receiptCounts', () => receiptCounts(pool, id(0), 2, 'ann')],
   ['entryVersions', () => entryVersions(pool, { appId: 'a', conversationId: id(0), seq: 2 }, 0, 50)],
   ['banList', () => banList(pool, id(0), null, 20)],

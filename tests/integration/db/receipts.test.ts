@@ -66,6 +66,10 @@ test('who has got and read what: pages and counts of current members', async () 
   expect(await receiptCounts(db.pool, id, 3, 'ann')).toEqual({ readBy: 1, deliveredTo: 2 });
   expect(await receiptCounts(db.pool, id, 4, 'ann')).toEqual({ readBy: 0, deliveredTo: 1 });
   expect(await receiptCounts(db.pool, id, 1, 'nobody')).toEqual({ readBy: 3, deliveredTo: 3 });
+  const { seq: joined } = await sendOne(db.pool, change(id, 'ann', 'member.put', { userId: 'dan' }));
+  expect(await receiptPage(db.pool, id, null, 10, 4)).toEqual(all);
+  expect(await receiptPage(db.pool, id, null, 10, joined)).toHaveLength(4);
+  expect(await receiptCounts(db.pool, id, 4, 'ann')).toEqual({ readBy: 0, deliveredTo: 1 });
 });
 
 test('own reactions of many entries at once, none of a tombstone', async () => {

@@ -70,6 +70,7 @@ export class DetailsService {
   }
 
   /**
+   * With `seq` it is about those who were members when that entry came: whoever joined later has not read it, whatever its position.
    * A member's position is shown no lower than the asker's own start: what lies before is not the asker's.
    *
    * @throws NudgeError `not_found`, also for a seq that the asker does not see or the log has not reached
@@ -80,7 +81,7 @@ export class DetailsService {
     const lowest = confirmed.start - 1;
     if (seq !== undefined) refuseOutside(seq, confirmed);
     const [found, counts] = await Promise.all([
-      details.readReceipts(conversationId, cursor, limit + 1),
+      details.readReceipts(conversationId, cursor, limit + 1, seq),
       seq === undefined ? undefined : this.#sharedCounts(primary, details, conversationId, seq),
     ]);
     const items = found.slice(0, limit).map(({ userId, readSeq, deliveredSeq }) => ({

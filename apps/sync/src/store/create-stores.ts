@@ -75,7 +75,7 @@ function pullStore(pool: Pool): PullStore {
 
 function detailStore(pool: Pool): DetailStore {
   return {
-    readReceipts: (conversationId, after, limit) => receiptPage(pool, conversationId, after ?? null, limit),
+    readReceipts: (conversationId, after, limit, seq) => receiptPage(pool, conversationId, after ?? null, limit, seq),
     countReceipts: (conversationId, seq, exceptUserId) => receiptCounts(pool, conversationId, seq, exceptUserId),
     readReactions: ({ conversationId, seq, emoji = null, after = null, limit }) =>
       reactionPage(pool, conversationId, seq, emoji, after, limit),

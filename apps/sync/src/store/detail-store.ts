@@ -37,8 +37,14 @@ export interface Pin {
 
 /** What hangs on the entries of one conversation. All of it asks the primary, and judges nobody: the caller has. */
 export interface DetailStore {
-  /** Receipts of the current members behind `afterUserId`, in the order of their ids. */
-  readReceipts(conversationId: string, afterUserId: string | undefined, limit: number): Promise<readonly Receipt[]>;
+  /** Receipts of the current members behind `afterUserId`, in the order of their ids; with `seq` of those who were members when it came. */
+  readReceipts(
+    conversationId: string,
+    afterUserId: string | undefined,
+    limit: number,
+    seq: number | undefined,
+  ): Promise<readonly Receipt[]>;
+  /** Of those who were members when it came. */
   countReceipts(conversationId: string, seq: number, exceptUserId: string): Promise<ReceiptCounts>;
   readReactions(read: ReactionsRead): Promise<readonly ReactionOfUser[]>;
   /** The newest pin first. */
