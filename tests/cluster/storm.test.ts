@@ -20,18 +20,22 @@ test('a gateway with 5,000 sockets is killed: all are back within 60 s, no proce
   const [doomed, other] = stack.of('gateway');
   if (doomed === undefined || other === undefined) throw new Error('no gateways');
   const members = users.map((userId) => ({ token: stack.app.token(userId), deviceId: 'phone' }));
-  using crowd = new Crowd(members, (attempt) => (attempt % 2 === 0 ? doomed.url : other.url));
+  // All are on the one that is to die, whoever it first told to come again included.
+  let dead = false;
+  using crowd = new Crowd(members, (attempt) => (dead && attempt % 2 === 1 ? other.url : doomed.url));
   await crowd.connect(300);
   await waitFor('the crowd to be there', () => crowd.welcomed === size, { timeoutMs: 120_000, intervalMs: 100 });
   const held = () => Promise.all([doomed, other].map((gateway) => stack.metric(gateway, 'nudge_gateway_sessions_live')));
   const before = await held();
   console.log(`storm: sockets before ${before.join(' + ')}`);
+  expect(before[0], 'all of the crowd is thrown out').toBeGreaterThanOrEqual(size);
 
   const load = new Load(stack, fleet.groups, { name: 'storm' });
   await load.progress(40);
   const calm = quantile(load.pullMs, 0.99);
   const pulls = load.pullMs.length;
   const pid = doomed.process.pid;
+  dead = true;
   process.kill(pid, 'SIGKILL');
   const killedAt = performance.now();
   await waitFor('the crowd to be thrown out', () => crowd.welcomed < size * 0.6);
