@@ -50,10 +50,8 @@ export function assemble(options: ClientOptions) {
     viewer: () => tokens.userId ?? '',
     limit: tuning.viewEntries,
     changed: (view, conversationId, entries) => {
-      if (entries.length > 0) {
-        unread.changed(conversationId, view);
-        events.emit('changed', { conversationId, entries });
-      }
+      unread.changed(conversationId, view);
+      if (entries.length > 0) events.emit('changed', { conversationId, entries });
       events.emit('view', { conversationId, view });
     },
   });

@@ -73,6 +73,17 @@ describe('unread counts', () => {
     expect(counts.get('c2')).toBeUndefined();
   });
 
+  it('lose what retention takes: the read position stands at the edge then', () => {
+    const view = (oldestSeq: number) => viewOf('alice', { entries: [4, 5, 6].map((seq) => message(seq)), mine: {}, head: 6, oldestSeq });
+    counts.head(head(6, 2, 4, 2));
+    counts.changed('c1', view(3));
+    expect(counts.get('c1')).toEqual({ readSeq: 2, unread: 4, mentions: 2 });
+    counts.changed('c1', view(6));
+    expect(counts.get('c1')).toEqual({ readSeq: 5, unread: 1, mentions: 0 });
+    counts.changed('c1', view(7));
+    expect(counts.get('c1')).toEqual({ readSeq: 6, unread: 0, mentions: 0 });
+  });
+
   it('are replaced by a newer list, not by an older one', () => {
     counts.head(head(4, 2, 1));
     counts.entry('c1', message(5));

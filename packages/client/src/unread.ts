@@ -51,11 +51,17 @@ export class UnreadCounts {
     this.#set(conversationId, { ...known, upTo: seq, unread: known.unread + (counts ? 1 : 0), mentions: known.mentions + (named ? 1 : 0) });
   }
 
-  /** Entries held are not what they were: an edit, a redaction or an expiry may have given or taken a mention. */
+  /**
+   * What is held is not what it was: an edit, a redaction or an expiry may have given or taken a mention, and retention what was unread.
+   * What is visible no more counts as read.
+   */
   changed(conversationId: string, view: ConversationView): void {
     const known = this.#counts.get(conversationId);
-    if (known === undefined || view.cursor < known.upTo || firstSeq(view) > known.readSeq + 1) return;
-    this.#set(conversationId, { ...known, mentions: this.#above(view, known.readSeq).mentions });
+    if (known === undefined || view.cursor < known.upTo) return;
+    const readSeq = Math.max(known.readSeq, view.oldestSeq - 1);
+    if (firstSeq(view) > readSeq + 1) return;
+    const { unread, mentions } = this.#above(view, readSeq);
+    this.#set(conversationId, { ...known, readSeq, unread: readSeq > known.readSeq ? unread : known.unread, mentions });
   }
 
   /** The read position has moved. `exact`: the server's count with it; `view`: what can be counted here otherwise. */
