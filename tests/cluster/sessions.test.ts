@@ -13,7 +13,7 @@ let http: HttpClient;
 
 beforeAll(async () => {
   stack = await startStack();
-  fleet = await startFleet(stack, { groups: 1, usersPerGroup: 10, devicesPerUser: 1 });
+  fleet = await startFleet(stack, { groups: 1, usersPerGroup: 12, devicesPerUser: 1 });
   http = httpClient(stack.url);
 }, 180_000);
 afterAll(async () => {
@@ -151,6 +151,20 @@ async function remove(userId: string): Promise<void> {
   await hearNothing(devices, `removed-${userId}`);
 }
 
+/** One of a user's devices is ended, from whichever API and wherever it is; the others stay. */
+async function kickOne(userId: string): Promise<void> {
+  const devices = await everywhere(userId);
+  for (const [n, { url }] of stack.of('api').entries()) {
+    const [device, ...others] = devices.slice(n);
+    if (device === undefined) throw new Error('fewer devices than APIs');
+    const params = { userId, sessionId: device.connections.at(-1)?.sessionId ?? '' };
+    (await httpClient(url).call('adminEndSession', { ...admin(), params })).ok(200);
+    await stoppedWith([device], 'kicked');
+    expect(others.map(({ stopped }) => stopped)).toEqual(others.map(() => undefined));
+  }
+  await hearNothing(devices, `device-of-${userId}`);
+}
+
 describe('with Redis', () => {
   test('a kick ends all sessions of a user on every gateway, and others go on', async () => {
     const devices = await everywhere('g0u1');
@@ -159,6 +173,7 @@ describe('with Redis', () => {
     await hearNothing(devices, 'kicked');
   }, 60_000);
 
+  test('a kick of one device ends that one, on whatever gateway', () => kickOne('g0u10'), 60_000);
   test('revoked tokens are refused and their sockets ended on every node', () => takeBack('g0u2'), 60_000);
   test('a banned user is out on every node', () => ban('g0u3'), 60_000);
   test('a removed member hears and pulls nothing more on any node', () => remove('g0u4'), 60_000);
@@ -166,7 +181,7 @@ describe('with Redis', () => {
 
 describe('without Redis', () => {
   beforeAll(async () => {
-    await Promise.all(['g0u0', 'g0u5', 'g0u6', 'g0u7', 'g0u8', 'g0u9'].map((userId) => everywhere(userId)));
+    await Promise.all(['g0u0', 'g0u5', 'g0u6', 'g0u7', 'g0u8', 'g0u9', 'g0u11'].map((userId) => everywhere(userId)));
     redisIsThere = false;
     await stack.redis.signal('SIGKILL');
     const all = (['gateway', 'api', 'sync'] as const).flatMap((role) => stack.of(role));
@@ -196,6 +211,7 @@ describe('without Redis', () => {
     expect([kept?.stopped, next?.stopped]).toEqual([undefined, undefined]);
   }, 60_000);
 
+  test('a kick of one device ends that one, on whatever gateway', () => kickOne('g0u11'), 60_000);
   test('revoked tokens are refused and their sockets ended on every node', () => takeBack('g0u6'), 60_000);
   test('a banned user is out on every node', () => ban('g0u7'), 60_000);
   test('a removed member hears and pulls nothing more on any node', () => remove('g0u8'), 60_000);
