@@ -4,10 +4,20 @@ export const epochUsage = `  epoch         says which cluster is recorded, which
   epoch keep    after a promotion that lost nothing acknowledged: go on, clients keep what they have
   epoch bump    after a restore, or when something acknowledged may be missing: every app's epoch rises, clients start over`;
 
-/** `epoch`, `epoch keep`, `epoch bump`: what the processes wait for when the database is not the cluster it was. */
-export async function epochCommand(args: readonly string[], connectionString: string, print: (line: string) => void): Promise<void> {
+/** `keep`, `bump`, or undefined, which only looks. */
+export type EpochDecision = 'keep' | 'bump' | undefined;
+
+/** What stands after `epoch` on the command line. Throws where that is nothing the command knows. */
+export function readEpochDecision(args: readonly string[]): EpochDecision {
   const [how, ...more] = args;
-  if ((how !== undefined && how !== 'keep' && how !== 'bump') || more.length > 0) throw new Error(`Usage: nudge\n${epochUsage}`);
+  if (how !== undefined && how !== 'keep' && how !== 'bump')
+    throw new Error(`epoch ${how}: unknown; it is "epoch", "epoch keep" or "epoch bump"`);
+  if (more.length > 0) throw new Error(`epoch ${how}: nothing is expected after it, but ${more.join(' ')} was given`);
+  return how;
+}
+
+/** `epoch`, `epoch keep`, `epoch bump`: what the processes wait for when the database is not the cluster it was. */
+export async function epochCommand(how: EpochDecision, connectionString: string, print: (line: string) => void): Promise<void> {
   const pool = createPool({ connectionString, applicationName: 'nudge-cli', max: 1 });
   try {
     if (how !== undefined) print(`recorded ${describe(await settleEpoch(pool, how))}`);

@@ -1,7 +1,16 @@
 import { createLogger, runMain } from '@nudge/server-kit';
 import { environment, readStandaloneConfig } from './config.ts';
+import { endPlainly } from './launch.ts';
 import { startStandalone } from './standalone.ts';
 
-const config = readStandaloneConfig(environment);
+const config = readOrEnd();
 const log = createLogger({ name: 'standalone', level: config.logLevel, pretty: config.logFormat === 'pretty' });
-await runMain(() => startStandalone({ config, log, environment, print: (text) => process.stdout.write(text) }), { log });
+await runMain(() => startStandalone({ config, log, environment, print: (text) => process.stdout.write(text) }).catch(endPlainly), { log });
+
+function readOrEnd() {
+  try {
+    return readStandaloneConfig(environment);
+  } catch (error) {
+    return endPlainly(error);
+  }
+}

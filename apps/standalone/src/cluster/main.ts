@@ -1,5 +1,6 @@
 import { runMain } from '@nudge/server-kit';
 import { environment } from '../config.ts';
+import { endPlainly } from '../launch.ts';
 import { clusterBanner } from './banner.ts';
 import { startCluster } from './cluster.ts';
 import { readClusterConfig } from './config.ts';
@@ -7,13 +8,17 @@ import { readClusterConfig } from './config.ts';
 /** Gateways have their time to drain, and everything after them its own. */
 const STOP_MS = 60_000;
 
-const config = readClusterConfig();
 const print = (text: string) => process.stdout.write(text);
 await runMain(
   async () => {
-    const cluster = await startCluster({ config, environment, print });
-    print(clusterBanner(cluster, config.dataDir));
-    return cluster;
+    try {
+      const config = readClusterConfig();
+      const cluster = await startCluster({ config, environment, print });
+      print(clusterBanner(cluster, config.dataDir));
+      return cluster;
+    } catch (error) {
+      return endPlainly(error);
+    }
   },
   { deadlineMs: STOP_MS },
 );

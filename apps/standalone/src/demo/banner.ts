@@ -18,8 +18,10 @@ Mint a token for ${second?.id} as the integrator:
   curl -s -X POST ${url}/v1/admin/users/${second?.id}/tokens -H 'authorization: Bearer ${serverKey}' ${json} -d '{}'
 
 Watch keys arrive and pulls answer:   ${url}/
+Play three devices of the two:        npm run demo (in a second terminal)
 Read the API:                         ${url}/docs
 Metrics of this process:              ${opsUrl}/metrics
 The same as JSON, for programs:       ${path}
+Ctrl-C ends it; the data stay.
 `;
 }

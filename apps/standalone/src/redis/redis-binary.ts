@@ -13,6 +13,11 @@ const command = `apt-get ${words.join(' ')}`;
 const remedy = `redis-server ${OLDEST} or later is needed on PATH; on Debian and Ubuntu: sudo ${command}`;
 let found: Promise<string> | undefined;
 
+/** There is no `redis-server` that can be used; the message names the command to run. */
+export class RedisServerMissing extends Error {
+  override readonly name = 'RedisServerMissing';
+}
+
 export interface RedisBinaryOptions {
   /** Hears that something is installed, which takes a while. */
   readonly onInstall?: ((notice: string) => void) | undefined;
@@ -35,7 +40,7 @@ export async function findRedisServer(env: Environment, { onInstall }: RedisBina
     await installPackage(env);
     path = onPath('redis-server', env);
   }
-  if (path === undefined) throw new Error(remedy);
+  if (path === undefined) throw new RedisServerMissing(remedy);
   await checkVersion(path, env);
   return path;
 }
@@ -43,7 +48,8 @@ export async function findRedisServer(env: Environment, { onInstall }: RedisBina
 async function checkVersion(path: string, env: Environment): Promise<void> {
   const { stdout } = await run(path, ['--version'], { env });
   const version = /\bv=(\d+)[.\d]*/.exec(stdout);
-  if (Number(version?.[1] ?? 0) < OLDEST) throw new Error(`${path} is ${version?.[0].slice(2) ?? 'of an unknown version'}: ${remedy}`);
+  if (Number(version?.[1] ?? 0) < OLDEST)
+    throw new RedisServerMissing(`${path} is ${version?.[0].slice(2) ?? 'of an unknown version'}: ${remedy}`);
 }
 
 /** Test files run at once: the package manager's own lock is waited for. The service that the package brings is not started. */
@@ -58,7 +64,7 @@ async function installPackage(environmentOfCaller: Environment): Promise<void> {
       await run('apt-get', [...patiently, 'update'], { env });
       await run('apt-get', [...patiently, ...words], { env });
     } catch (error) {
-      throw new Error(`redis-server could not be installed. ${remedy}`, { cause: error });
+      throw new RedisServerMissing(`redis-server could not be installed. ${remedy}`, { cause: error });
     }
   }
 }

@@ -40,7 +40,7 @@ export class Screen {
     );
     const line = (cells: readonly string[]) => `  ${cells.map((cell, index) => cell.padEnd((widths[index] ?? 0) + 3)).join('')}`;
     this.#line(this.#style('underline', line(heads).trimEnd()));
-    for (const row of rows) this.#line(line(row));
+    for (const row of rows) this.#line(line(row).trimEnd());
   }
 
   #line(text: string): void {

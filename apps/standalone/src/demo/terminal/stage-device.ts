@@ -63,6 +63,11 @@ export class StageDevice {
     return seq;
   }
 
+  /** Gives a message another text. */
+  edit(seq: number, text: string): Promise<number> {
+    return this.act(`edits ${seq} to “${text}”`, (client) => client.edit(this.#conversationId, seq, { text }));
+  }
+
   /** Resolves when the device has everything up to `seq`. */
   async has(seq: number): Promise<void> {
     await this.until(() => (this.client.cursor(this.#conversationId) ?? 0) >= seq);

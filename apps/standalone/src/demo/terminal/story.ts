@@ -51,13 +51,13 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
     await pause();
 
     screen.chapter(`4. ${second.id} reacts and answers; ${first.id} thinks again`);
-    await everybodyHas(await other.act('reacts with 👍', (client) => client.react(conversationId, hello, '👍')));
+    await everybodyHas(await other.act(`reacts to ${hello} with 👍`, (client) => client.react(conversationId, hello, '👍')));
     const answer = await other.say('see you at eight', { replyTo: hello });
     await everybodyHas(answer);
-    await everybodyHas(await phone.act('edits', (client) => client.edit(conversationId, hello, { text: `good evening ${second.id}` })));
+    await everybodyHas(await phone.edit(hello, `good evening ${second.id}`));
     screen.remark('the quotation follows the edit on every device');
     const slip = await laptop.say('oh, wrong window');
-    await everybodyHas(await laptop.act('redacts', (client) => client.redact(conversationId, slip)));
+    await everybodyHas(await laptop.act(`redacts ${slip}`, (client) => client.redact(conversationId, slip)));
     screen.remark('the body is gone from every device and from the server; its place in the log stays');
     await pause();
 
@@ -77,7 +77,7 @@ export async function playStory(session: DemoSession, screen: Screen): Promise<b
     screen.event(other.name, 'socket', 'offline');
     let last = news;
     for (const text of ['are you there?', 'the train leaves at nine', 'bring the tickets']) last = await laptop.say(text);
-    last = await phone.act('edits', (client) => client.edit(conversationId, last, { text: 'bring both tickets' }));
+    last = await phone.edit(last, 'bring both tickets');
     await Promise.all([phone.has(last), laptop.has(last)]);
     await pause();
     screen.remark('back again: no key needs repeating, the cursor knows what is missing');

@@ -26,6 +26,8 @@ export class Composer {
       if (text === '') return;
       const intent = this.#intent;
       this.#show({ kind: 'send' }, '');
+      // A send says by itself that its author stopped typing.
+      if (intent.kind === 'edit') hears.typing(false);
       hears.submit(text, intent);
     });
   }

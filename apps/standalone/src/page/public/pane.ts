@@ -189,7 +189,7 @@ export class Pane implements MessageActions {
 
   #unread(count: number, readSeq: number): void {
     const badge = part(this.element, '.badge', HTMLElement);
-    if (count === 0 && !badge.hidden && readSeq > this.#marked) this.#remark('read on another device');
+    if (count === 0 && !badge.hidden && readSeq > this.#marked) this.#remark('read elsewhere');
     badge.hidden = count === 0;
     badge.textContent = `${count} unread`;
   }
