@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { waitFor } from '../../support/wait-for.ts';
 import { Device, Refused } from './support/device.ts';
 import { createGatewayWorld, type GatewayServer, type GatewayWorld, startGatewayServer } from './support/gateway-server.ts';
+import { RawSocket } from './support/raw-socket.ts';
 
 let world: GatewayWorld;
 let server: GatewayServer;
@@ -180,5 +182,16 @@ describe('handshake', () => {
     for (const origin of ['https://evil.example', 'null', 'https://chat.example.evil.example', 'http://chat.example']) {
       expect(await upgrade(good, { origin })).toEqual({ status: 403, code: 'origin_forbidden' });
     }
+  });
+
+  it('agrees on no compression and offers no recovery of socket.io: it costs memory per socket, the cursor is the recovery', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/socket.io/?EIO=4&transport=websocket`, { perMessageDeflate: true });
+    const raw = new RawSocket(socket);
+    await once(socket, 'open');
+    expect(socket.extensions, 'of what was offered').toBe('');
+    await raw.handshake(server.token('ann'));
+    const connected = JSON.parse((await raw.frame('40')).slice(2)) as object;
+    expect(Object.keys(connected), 'no id to recover by').toEqual(['sid']);
+    raw.terminate();
   });
 });
