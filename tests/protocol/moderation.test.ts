@@ -169,6 +169,35 @@ describe('a ban', () => {
     });
   });
 
+  it('tells nothing to who is no member: neither one that never was nor one that has left', async () => {
+    const [ann, bob, eve] = await world.people('ann', 'bob', 'eve');
+    const { id } = await world.create(ann, { members: [bob] });
+    (await remove(bob, id, 'me')).ok();
+    const joinedState = expect.objectContaining({ state: 'joined' });
+    const leftState = expect.objectContaining({ state: 'left' });
+    const feedOf = async (who: typeof bob) => (await world.sync(who, { feed: { after: 0 }, heads: {} })).feed;
+    const before = await feedOf(bob);
+    expect(before?.items).toMatchObject([{ subject: `member/${id}`, state: { state: 'left' } }]);
+    const device = await world.device(eve);
+    for (const who of [bob, eve]) {
+      (await ban(ann, id, who, 3_600)).ok();
+      (await ban(ann, id, who)).ok();
+      (await unban(ann, id, who)).ok();
+    }
+    expect(await feedOf(bob)).toEqual(before);
+    expect(await feedOf(eve)).toEqual({ version: 0, more: false, items: [] });
+    const other = await world.create(eve);
+    await device.reach(`c/${other.id}`, other.lastSeq);
+    expect(device.heard('notify').flatMap(({ keys }) => keys.map(([log]) => log))).not.toContain(`c/${id}`);
+    // Only with joining does it begin to exist, or begin anew.
+    for (const who of [bob, eve]) {
+      (await put(ann, id, who)).ok();
+      expect((await feedOf(who))?.items).toContainEqual(expect.objectContaining({ subject: `member/${id}`, state: joinedState }));
+      (await ban(ann, id, who)).ok();
+      expect((await feedOf(who))?.items).toContainEqual(expect.objectContaining({ subject: `member/${id}`, state: leftState }));
+    }
+  });
+
   it('is listed in pages, by user id', async () => {
     const [ann] = await world.people('ann');
     const banned = await world.peopleOf(

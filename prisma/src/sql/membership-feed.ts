@@ -23,17 +23,21 @@ export interface MembershipState extends UserOfConversation {
   readonly mutedUntil: string | null;
 }
 
+/** What happens to a membership after its end, a ban or its lifting, is not for its feed: that stays at the leaving. */
 const columns = `m.app_id as "appId", m.conversation_id as "conversationId", m.user_id as "userId", m.role,
   case when m.left_seq is null then 'joined' else 'left' end as state, m.joined_seq as "joinedSeq", m.left_seq as "leftSeq",
-  m.changed_seq as "srcVersion", m.read_seq as "readSeq", m.hidden_seq as "hiddenSeq",
+  coalesce(m.left_seq, m.changed_seq) as "srcVersion", m.read_seq as "readSeq", m.hidden_seq as "hiddenSeq",
   m.hide_version as "hideVersion", case when m.muted_until > now() then rfc3339(m.muted_until) end as "mutedUntil"`;
 
-/** Index: `member_pkey`, one lookup per pair. No lock: a newer change has a higher src_version and an outbox row of its own. */
+/**
+ * Index: `member_pkey`, one lookup per pair. Who was banned without ever having been a member (joined_seq 0) learns nothing of the
+ * conversation. No lock: a newer change has a higher src_version and an outbox row of its own.
+ */
 const ofPairs: Statement = {
   name: 'membership_feed',
   text: `select ${columns}
     from unnest($1::text[], $2::uuid[], $3::text[]) u (app, conv, usr)
-    cross join lateral (select * from member m where m.conversation_id = u.conv and m.user_id = u.usr and m.app_id = u.app offset 0) m`,
+    cross join lateral (select * from member m where m.conversation_id = u.conv and m.user_id = u.usr and m.app_id = u.app and m.joined_seq > 0 offset 0) m`,
 };
 
 /** Index: `member_pkey`, a range of one conversation after the key; the filter on changed_seq discards who changed since. */
