@@ -15,7 +15,7 @@ export interface MainOptions {
 
 /**
  * The life of a process: start, wait for SIGINT or SIGTERM, dispose. Sets the exit code and lets the process end by itself; ends it at the
- * deadline and on a second signal. A failure that no one caught is logged and stops the process too: no one knows its state.
+ * deadline and on a second signal (see {@link SAME_SIGNAL_MS}). A failure that no one caught is logged and stops the process too: no one knows its state.
  */
 export async function runMain(start: () => Promise<AsyncDisposable>, options: MainOptions = {}): Promise<void> {
   const { log, deadlineMs = 10_000 } = options;
