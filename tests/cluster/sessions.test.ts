@@ -157,8 +157,9 @@ async function kickOne(userId: string): Promise<void> {
   for (const [n, { url }] of stack.of('api').entries()) {
     const [device, ...others] = devices.slice(n);
     if (device === undefined) throw new Error('fewer devices than APIs');
-    const params = { userId, sessionId: device.connections.at(-1)?.sessionId ?? '' };
-    (await httpClient(url).call('adminEndSession', { ...admin(), params })).ok(200);
+    const sessionId = device.connections.at(-1)?.sessionId ?? '';
+    if (n % 2 === 0) (await httpClient(url).call('adminEndSession', { ...admin(), params: { userId, sessionId } })).ok(200);
+    else (await httpClient(url).call('adminEndSessions', { ...admin(), params: { userId }, query: { deviceId: device.name } })).ok(200);
     await stoppedWith([device], 'kicked');
     expect(others.map(({ stopped }) => stopped)).toEqual(others.map(() => undefined));
   }

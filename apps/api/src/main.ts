@@ -1,6 +1,6 @@
-import { runMain } from '@nudge/server-kit';
+import { readOrExit, runMain } from '@nudge/server-kit';
 import { readApiConfig } from './config.ts';
 import { startApiProcess } from './process.ts';
 
-const config = readApiConfig();
+const config = readOrExit(readApiConfig);
 await runMain(() => startApiProcess(config));

@@ -246,8 +246,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       clock,
       log,
       everyMs: config.kickPollMs,
-      onKick: ({ appId, userId, sessionId, exceptId }, before) =>
-        sessions.endFor(userTopic(appId, userId), { sessionId, exceptId, before }),
+      onKick: (kick, before) => sessions.endFor(userTopic(kick.appId, kick.userId), kick, before),
     });
   const lease = new Lease({
     registry,

@@ -1,6 +1,6 @@
-import { runMain } from '@nudge/server-kit';
+import { readOrExit, runMain } from '@nudge/server-kit';
 import { readSyncConfig } from './config.ts';
 import { startSyncProcess } from './process.ts';
 
-const config = readSyncConfig();
+const config = readOrExit(readSyncConfig);
 await runMain(() => startSyncProcess(config));

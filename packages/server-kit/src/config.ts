@@ -57,6 +57,17 @@ export class ConfigError extends Error {
   }
 }
 
+/** What `read` reads; where that throws a {@link ConfigError}, ends the process with its message alone: a trace says nothing about a variable. */
+export function readOrExit<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`could not start: ${error.message}\n`);
+    process.exit(1);
+  }
+}
+
 /** Reads and validates the environment; throws a {@link ConfigError} that names the variable at fault and what it takes. */
 export function readConfig(env: Environment): Config {
   const databaseUrl = url(env, 'DATABASE_URL', ['postgres:', 'postgresql:']);

@@ -35,6 +35,7 @@ export {
   type Environment,
   readConfig,
   readLimits,
+  readOrExit,
 } from './config.ts';
 export {
   type Issue,

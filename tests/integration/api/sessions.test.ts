@@ -72,6 +72,8 @@ describe('sessions', () => {
     expect((await ann('DELETE', '/v1/me/sessions')).body).toEqual({ ended: 2 });
     expect((await server.asServer(app)('DELETE', `/v1/admin/users/ann/sessions/${sessionIds[0]}`)).body).toEqual({ ended: 1 });
     expect((await server.asServer(app)('DELETE', '/v1/admin/users/ann/sessions')).body).toEqual({ ended: 2 });
+    expect((await server.asServer(app)('DELETE', '/v1/admin/users/ann/sessions?deviceId=phone')).body).toEqual({ ended: 1 });
+    expect((await server.asServer(app)('DELETE', '/v1/admin/users/ann/sessions?deviceId=a,b')).status).toBe(400);
     const kick = { kind: 'kick', reason: 'kicked' };
     expect(kicks).toEqual([
       { ...kick, sessionId: sessionIds[1] },
@@ -79,6 +81,7 @@ describe('sessions', () => {
       kick,
       { ...kick, sessionId: sessionIds[0] },
       kick,
+      { ...kick, deviceId: 'phone' },
     ]);
   });
 

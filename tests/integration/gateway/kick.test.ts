@@ -188,8 +188,11 @@ describe('a kick that only the database tells of', () => {
     expect(back.welcome?.resumed).toBe(false);
 
     const kept = await polling.connect('k5', { deviceId: 'kept' });
-    await kick('k5', { exceptId: sessionOf(kept) });
+    await kick('k5', { deviceId: 'phone' });
     expect(await back.disconnected()).toMatchObject(kicked);
+    const again = await polling.connect('k5', { deviceId: 'phone' });
+    await kick('k5', { exceptId: sessionOf(kept) });
+    expect(await again.disconnected()).toMatchObject(kicked);
     await kick('k5-other', { sessionId: sessionOf(other) });
     expect(await other.disconnected()).toMatchObject(kicked);
     for (const device of [kept, twin]) {

@@ -44,10 +44,11 @@ body { max-width: 60rem; margin: 0 auto; padding: 1rem; }
 nav a { margin-right: 1rem; }
 details { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: 6px; margin: .5rem 0; padding: .5rem .75rem; }
 summary { cursor: pointer; }
-pre { overflow-x: auto; font-size: .85rem; padding: .5rem; background: color-mix(in srgb, currentColor 7%, transparent); border-radius: 4px; }
+code { overflow-wrap: anywhere; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font-size: .85rem; padding: .5rem; background: color-mix(in srgb, currentColor 7%, transparent); border-radius: 4px; }
 table { border-collapse: collapse; }
 td, th { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; }
-.method { display: inline-block; min-width: 4rem; font-weight: 700; }
+.method { display: inline-block; min-width: 4.5rem; font-weight: 700; }
 `;
 
 function listOperations(document: OpenApiDocument): { method: string; path: string; operation: Operation }[] {

@@ -5,6 +5,7 @@ import type { Restriction } from '@nudge/server-kit';
 export interface KickedSessions {
   readonly sessionId?: string;
   readonly exceptId?: string;
+  readonly deviceId?: string;
 }
 
 /** What stands against users of an app. Times in ms since 1970. */
@@ -17,7 +18,7 @@ export interface RestrictionStore {
   unban(appId: string, userId: string): Promise<Restriction | null>;
   /** Tokens issued before are refused; null when none are, undefined when there is no such user. */
   tokenCutOff(appId: string, userId: string): Promise<number | null | undefined>;
-  /** Ends the session that is named, else all of the user's that began until now, but for the one that is excepted. */
+  /** Ends the session that is named, else all of the user's, or of the device, that began until now, but for the one that is excepted. */
   kick(appId: string, userId: string, which: KickedSessions): Promise<void>;
 }
 

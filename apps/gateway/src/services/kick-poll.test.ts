@@ -23,7 +23,7 @@ function setUp(aheadMs: number) {
     onKick: ({ id }, before) => told.push([id, before - began]),
   });
   const kick = (id: string, agoMs = 0) => {
-    const which = { sessionId: null, exceptId: null };
+    const which = { sessionId: null, exceptId: null, deviceId: null };
     rows.push({ id, appId: 'app', userId: 'ann', ...which, at: clock.now() + aheadMs - agoMs });
   };
   return { clock, poll, kick, asked, told, primary };

@@ -1,12 +1,13 @@
 import type { Clock, Logger } from '@nudge/server-kit';
 
-/** Sessions of a user that were ended from elsewhere: one, or all that began before `at` but for one. */
+/** Sessions of a user that were ended from elsewhere: one, or all (of a device, where that is named) that began before `at` but for one. */
 export interface SessionKick {
   readonly id: string;
   readonly appId: string;
   readonly userId: string;
   readonly sessionId: string | null;
   readonly exceptId: string | null;
+  readonly deviceId: string | null;
   /** ms since 1970, by the database's clock. */
   readonly at: number;
 }

@@ -5,6 +5,7 @@ import { BucketSchedule } from './bucket-schedule.ts';
 import type { Coalescer } from './coalescer.ts';
 import type { Connection } from './connection.ts';
 import type { Hub } from './hub.ts';
+import type { SessionKick } from './kick-poll.ts';
 import type { PresenceService } from './presence.ts';
 import type { Relations } from './relations.ts';
 import { type DeviceOf, Session } from './session.ts';
@@ -204,12 +205,11 @@ export class Sessions {
     }
   }
 
-  /** Ends one session of the user that is named, else all that began before a time (ms) but for one. What began since is not meant. */
-  endFor(topic: string, which: { readonly sessionId: string | null; readonly exceptId: string | null; readonly before: number }): void {
-    const { sessionId, exceptId, before } = which;
+  /** Ends the sessions of the user that a kick means, of more than one those that began before a time (ms). */
+  endFor(topic: string, { sessionId, exceptId, deviceId }: Pick<SessionKick, 'sessionId' | 'exceptId' | 'deviceId'>, before: number): void {
     for (const session of [...this.#options.hub.sessions(topic)]) {
-      const isMeant = sessionId === null ? session.id !== exceptId && session.beganAt <= before : session.id === sessionId;
-      if (isMeant) this.#expel(session, 'kicked');
+      const isOfMany = session.id !== exceptId && (deviceId ?? session.deviceId) === session.deviceId && session.beganAt <= before;
+      if (sessionId === null ? isOfMany : session.id === sessionId) this.#expel(session, 'kicked');
     }
   }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { timestampSchema, userIdSchema } from '../ids.ts';
+import { deviceIdSchema, timestampSchema, userIdSchema } from '../ids.ts';
 import type { Limits } from '../limits.ts';
 import { sessionSchema } from '../sessions.ts';
 import { presenceSchema } from '../socket.ts';
@@ -61,8 +61,9 @@ export const sessionRoutes = (limits: Limits) =>
       ...admin,
       method: 'DELETE',
       path: '/v1/admin/users/{userId}/sessions',
-      summary: 'Disconnect all devices of a user, wherever they are; they may come back with their tokens',
+      summary: 'Disconnect all devices of a user, or one, wherever they are; they may come back with their tokens',
       params: userParams,
+      query: z.strictObject({ deviceId: deviceIdSchema.optional() }),
       answers: { 200: endedAnswer },
       errors: [],
     },

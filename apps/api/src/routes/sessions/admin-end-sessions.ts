@@ -4,8 +4,10 @@ import { requireScope } from '../../services/admin/scope.ts';
 import type { ApiServices } from '../services.ts';
 
 export function adminEndSessions(routes: Routes, { userSessions }: ApiServices): BoundRoute {
-  return bind('adminEndSessions', routes.adminEndSessions, async ({ params }, { server }) => {
+  return bind('adminEndSessions', routes.adminEndSessions, async ({ params: { userId }, query: { deviceId } }, { server }) => {
     requireScope(server, 'users:write');
-    return { status: 200, body: { ended: await userSessions.endAll(server.appId, params.userId) } };
+    const { appId } = server;
+    const ended = deviceId === undefined ? userSessions.endAll(appId, userId) : userSessions.endDevice(appId, userId, deviceId);
+    return { status: 200, body: { ended: await ended } };
   });
 }

@@ -2,6 +2,9 @@ import { type Bus, type Logger, type SessionRecord, type SessionRegistry, userTo
 import type { Presence, SessionView } from '@nudge/types';
 import type { KickedSessions, RestrictionStore } from '../../store/restriction-store.ts';
 
+/** Sessions as the bus names them: one, those of a device, or all. */
+type NamedSessions = Pick<KickedSessions, 'sessionId' | 'deviceId'>;
+
 export interface UserSessionsOptions {
   readonly registry: Pick<SessionRegistry, 'sessionsOf' | 'presenceOf'>;
   readonly bus: Pick<Bus, 'publish'>;
@@ -33,28 +36,34 @@ export class UserSessions {
   /** Ends one session; answers how many were known. */
   async end(appId: string, userId: string, sessionId: string): Promise<number> {
     const known = await this.#options.registry.sessionsOf(appId, userId);
-    await this.#kick(appId, userId, { sessionId }, [sessionId]);
+    await this.#kick(appId, userId, { sessionId }, [{ sessionId }]);
     return known.filter((session) => session.sessionId === sessionId).length;
   }
 
   /** Ends all sessions of the user, or all but one; answers how many were known. */
   async endAll(appId: string, userId: string, except?: string): Promise<number> {
     const known = await this.#options.registry.sessionsOf(appId, userId);
-    const meant = known.map(({ sessionId }) => sessionId).filter((sessionId) => sessionId !== except);
-    if (except === undefined) await this.#kick(appId, userId, {});
+    const meant = known.map(({ sessionId }) => ({ sessionId })).filter(({ sessionId }) => sessionId !== except);
+    if (except === undefined) await this.#kick(appId, userId, {}, [{}]);
     else await this.#kick(appId, userId, { exceptId: except }, meant);
     return meant.length;
   }
 
-  /** `sessionIds` as the bus is to name them; without it all of the user's. */
-  async #kick(appId: string, userId: string, which: KickedSessions, sessionIds?: readonly string[]): Promise<void> {
+  /** Ends all sessions of one device of the user; answers how many were known. */
+  async endDevice(appId: string, userId: string, deviceId: string): Promise<number> {
+    const known = await this.#options.registry.sessionsOf(appId, userId);
+    await this.#kick(appId, userId, { deviceId }, [{ deviceId }]);
+    return known.filter((session) => session.deviceId === deviceId).length;
+  }
+
+  /** `named` as the bus is to name them; one without a name is all of the user's. */
+  async #kick(appId: string, userId: string, which: KickedSessions, named: readonly NamedSessions[]): Promise<void> {
     const { store, bus, log } = this.#options;
     await store.kick(appId, userId, which);
     const topic = userTopic(appId, userId);
     const kick = { kind: 'kick', reason: 'kicked' } as const;
-    const messages = sessionIds?.map((sessionId) => ({ ...kick, sessionId })) ?? [kick];
     try {
-      await bus.publish(messages.map((message) => ({ topic, message })));
+      await bus.publish(named.map((sessions) => ({ topic, message: { ...kick, ...sessions } })));
     } catch (error) {
       log.warn({ err: error }, 'gateways could not be told that sessions end: they read it within seconds');
     }
