@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { waitFor } from '../support/wait-for.ts';
 import { logsHeard, range, seqs, useWorld } from './support/world.ts';
 
 const world = useWorld();
@@ -86,6 +87,8 @@ describe('the epoch', () => {
     const { epoch } = await world.entries(zoe, id);
     await database.query('update app set epoch = epoch + 1 where id = $1', [otherApp.id]);
     await server.directory.refresh();
+    const pull = () => world.http.call('listEntries', { token: zoe.token, params: { conversationId: id } });
+    await waitFor('the process to have looked at its database and to serve again', async () => (await pull()).status === 200);
     using device = await world.device(zoe);
     expect(device.welcome.epoch).toBe(epoch + 1);
     expect((await world.entries(zoe, id)).epoch).toBe(epoch + 1);
