@@ -1,5 +1,5 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { UserStore } from '../../store/user-store.ts';
-import { ContentSecret } from './content-secret.ts';
 
 /**
  * The secret with which an app's contents are compared. It is kept with the app in the database, so that every instance and every restart
@@ -7,23 +7,23 @@ import { ContentSecret } from './content-secret.ts';
  */
 export class ContentSecrets {
   readonly #users: Pick<UserStore, 'contentSecret'>;
-  readonly #known = new Map<string, ContentSecret>();
-  readonly #flights = new Map<string, Promise<ContentSecret>>();
+  readonly #known = new Map<string, KeyObject>();
+  readonly #flights = new Map<string, Promise<KeyObject>>();
 
   constructor(users: Pick<UserStore, 'contentSecret'>) {
     this.#users = users;
   }
 
   /** Synchronous once known. `appId` is that of a verified token: there are as many as there are apps. */
-  of(appId: string): ContentSecret | Promise<ContentSecret> {
+  of(appId: string): KeyObject | Promise<KeyObject> {
     return this.#known.get(appId) ?? this.#flights.get(appId) ?? this.#load(appId);
   }
 
-  #load(appId: string): Promise<ContentSecret> {
+  #load(appId: string): Promise<KeyObject> {
     const flight = this.#users
       .contentSecret(appId)
       .then((secret) => {
-        const key = new ContentSecret(Buffer.from(secret, 'base64url'));
+        const key = createSecretKey(Buffer.from(secret, 'base64url'));
         this.#known.set(appId, key);
         return key;
       })
