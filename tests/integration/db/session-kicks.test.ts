@@ -16,7 +16,9 @@ test('ends of sessions are read from a time on, each with what it names', async 
   await recordSessionKick(db.pool, 'a', 'nobody yet', { exceptId: 's2' });
   await recordSessionKick(db.pool, 'a', 'ann', { deviceId: 'd1' });
   const since = await sessionKicks(db.pool, readAt - 1_000);
-  // In no order that can be told: their times are alike to the millisecond.
+  // Oldest first; those of one millisecond in any order.
+  expect(since.rows).toHaveLength(4);
+  expect(since.rows.map(({ at }) => at)).toEqual(since.rows.map(({ at }) => at).toSorted((a, b) => a - b));
   expect(new Set(since.rows.map(({ userId, sessionId, exceptId, deviceId }) => [userId, sessionId, exceptId, deviceId]))).toEqual(
     new Set([
       ['ann', null, null, null],

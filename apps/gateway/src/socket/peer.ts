@@ -30,6 +30,7 @@ export class Peer implements Connection {
   #socket: Socket | undefined;
   #connectSeen = false;
   #ending = false;
+  /** Where it comes from, as the handshake's share is counted. */
   readonly address: string;
   /** Set by the handshake, until the connection is made. */
   admitted: Admitted | undefined = undefined;
@@ -37,7 +38,6 @@ export class Peer implements Connection {
   /** Whether the client closed the connection by itself. */
   saidGoodbye = false;
 
-  /** @param address where it comes from, for its share of handshakes */
   constructor(conn: EngineConnection, address: string, environment: PeerEnvironment) {
     this.#conn = conn;
     this.address = address;
