@@ -15,6 +15,13 @@ export class DatabaseUnavailable extends DbError {
   }
 }
 
+/** The commit's wait for a synchronous standby was cancelled: it is done here and perhaps nowhere else. As {@link DatabaseUnavailable}. */
+export class CommitUnconfirmed extends DatabaseUnavailable {
+  constructor() {
+    super(null, new Error('the wait for a synchronous standby was cancelled'));
+  }
+}
+
 /** A lock was not granted within `lock_timeout`: nothing was written. The caller may try again or isolate what it waits for. */
 export class LockTimeout extends DbError {
   override readonly name = 'LockTimeout';

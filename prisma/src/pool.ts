@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { commitWaitCancelled, watchCommitWait } from './commit-wait.ts';
+import { CommitUnconfirmed } from './errors.ts';
 
 export type Pool = pg.Pool;
 
@@ -35,6 +37,8 @@ const SESSION = [
   // Left to itself PostgreSQL plans a pull of one conversation anew each time (0.5 ms; the pull itself takes 0.15).
   'plan_cache_mode=force_generic_plan',
   'jit=off',
+  // Below this nothing is read; the warning of a cancelled commit wait must arrive whatever the role's setting is.
+  'client_min_messages=warning',
 ];
 
 const INT8 = 20;
@@ -78,19 +82,25 @@ export function createPool(config: PoolConfig): Pool {
   });
   pool.on('error', onError);
   // While a client is checked out, the pool does not listen on it, and an unheard 'error' would end the process.
-  pool.on('connect', (client) => client.on('error', onError));
+  pool.on('connect', (client) => {
+    client.on('error', onError);
+    watchCommitWait(client);
+  });
   return pool;
 }
 
 /**
  * Lends a connection. One that comes back inside an open transaction, or after a failure, is destroyed: the next user must not
  * inherit it.
+ *
+ * @throws {CommitUnconfirmed} besides what `work` throws.
  */
 export async function withClient<T>(pool: Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let clean = false;
   try {
     const result = await work(client);
+    if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
     clean = transactionStatus(client) === 'I';
     return result;
   } finally {

@@ -1,5 +1,6 @@
 import type { QueryResultRow } from 'pg';
-import { classify, DataError, LockTimeout, TransactionConflict } from './errors.ts';
+import { commitWaitCancelled } from './commit-wait.ts';
+import { CommitUnconfirmed, classify, DataError, LockTimeout, TransactionConflict } from './errors.ts';
 import type { Pool } from './pool.ts';
 
 /** One prepared statement; its name is its identity on a connection, so equal names must have equal texts. */
@@ -21,6 +22,7 @@ export async function run<Row extends QueryResultRow>(pool: Pool, statement: Sta
     let usable = false;
     try {
       const result = await client.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
+      if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
       usable = true;
       return result.rows;
     } catch (error) {

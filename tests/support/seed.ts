@@ -23,7 +23,11 @@ export interface AppOptions {
  * Writes an app with a signing key, a server key and users straight to the database, past the API.
  * A server that runs already learns of it only at its next reload of the keys: seed first.
  */
-export async function seedApp(database: TestDatabase, id: string, { users = [], scopes = ['*'] }: AppOptions = {}): Promise<TestApp> {
+export async function seedApp(
+  database: Pick<TestDatabase, 'query'>,
+  id: string,
+  { users = [], scopes = ['*'] }: AppOptions = {},
+): Promise<TestApp> {
   const secret = randomBytes(32).toString('hex');
   const server = newServerKey(`${id}.server`);
   const signingKey: AppKey = {

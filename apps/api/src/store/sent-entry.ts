@@ -5,11 +5,13 @@ const text = `select e.seq, rfc3339(e.created_at) as "createdAt", e.content_hash
   from conversation c
   cross join lateral (
     select * from entry e where e.conversation_id = $2 and e.sender_id = $3 and e.client_msg_id = $4 offset 0) e
-  where c.id = $2 and c.app_id = $1`;
+  where c.id = $2 and c.app_id = $1
+  for key share of c`;
 
 /**
  * The entry that a sender's own id stands for; `null` when there is none in the app. Index: `conversation_pkey`, the
- * unique index of the ids of senders. No lock: an id once used stays used.
+ * unique index of the ids of senders. An id once used stays used; the lock, taken when there is one and compatible with an append, is for
+ * the commit: like the append's it then waits for a synchronous standby, so that what is answered here is as safe as a first answer.
  */
 export async function sentEntry(
   pool: Pool,
