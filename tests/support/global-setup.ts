@@ -1,6 +1,7 @@
 import { migrateJobs } from '@nudge/api/migrate-jobs';
 import { migrate } from '@nudge/db';
 import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
+import { redisServerBinary } from '@nudge/standalone/redis';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { collectLog } from './logs.ts';
@@ -24,10 +25,12 @@ declare module 'vitest' {
 }
 
 /**
- * Starts one throw-away PostgreSQL for the whole run and migrates the template once. It is not
- * durable (no fsync); tests that need durability or crash it start their own.
+ * Sees to it that there is a Redis to start, installed before any file waits for it or else missed at once, by the command to run; starts
+ * one throw-away PostgreSQL for the whole run and migrates the template once. It is not durable (no fsync); tests that need durability
+ * or crash it start their own.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await redisServerBinary({ onInstall: (notice) => process.stdout.write(`${notice}\n`) });
   const dir = await createTempDir('postgres');
   const { log, lines } = collectLog();
   try {

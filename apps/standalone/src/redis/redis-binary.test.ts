@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ const root = process.getuid?.() === 0;
 let dir: string;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'nudge-path-'));
+  await symlink('/usr/bin/flock', join(dir, 'flock'));
 });
 afterEach(() => rm(dir, { recursive: true }));
 
@@ -50,6 +51,28 @@ test('it is installed where that needs no question, which is said; nobody else i
   expect(notices).toEqual([expect.stringMatching(/^redis-server is not on PATH: installing it \(apt-get install/)]);
   const told = (await readFile(join(dir, 'told'), 'utf8')).trim().split('\n');
   expect(told.map((line) => line.split(' ')[2])).toEqual(['install', 'update', 'install']);
+});
+
+test.runIf(root)('whoever holds the lists of packages is waited for', async () => {
+  await writeFile(join(dir, 'held'), '');
+  await program(
+    'apt-get',
+    `echo "$@" >> ${dir}/told
+case "$*" in
+*update)
+  if [ -e ${dir}/held ]; then /bin/rm ${dir}/held; echo "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 1 (apt-get)" >&2; exit 100; fi
+  echo > ${dir}/lists;;
+*) [ -e ${dir}/lists ] || exit 100; printf '#!/bin/sh\\n%s\\n' '${redis('7.0.15')}' > ${dir}/redis-server; /bin/chmod +x ${dir}/redis-server;;
+esac`,
+  );
+  expect(await find()).toBe(join(dir, 'redis-server'));
+  const told = (await readFile(join(dir, 'told'), 'utf8')).trim().split('\n');
+  expect(told.map((line) => line.split(' ')[2])).toEqual(['install', 'update', 'install', 'update', 'install']);
+});
+
+test('one that does not run is not taken', async () => {
+  await program('redis-server', 'echo "error while loading shared libraries" >&2; exit 127');
+  await expect(find()).rejects.toThrow(/redis-server does not run: redis-server 7 or later is needed/);
 });
 
 test('a package manager that cannot is no reason to be silent', async () => {
