@@ -146,7 +146,8 @@ export async function append(pool: Pool, call: AppendCall): Promise<AppendResult
   for (let attempt = 0; ; attempt += 1) {
     try {
       const rows = single ? await one(pool, call, first) : await many(pool, call);
-      return rows.map((row) => ({ ...row, touched: row.touched ?? NOBODY }));
+      for (const row of rows) row.touched ??= NOBODY;
+      return rows as AppendResult[];
     } catch (error) {
       const wait = retryDelay(error, attempt);
       if (wait === undefined) throw error;
@@ -187,7 +188,8 @@ function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<Appe
     inputs.map((input) => input.contentHash),
     inputs.map((input) => input.type),
     inputs.map((input) => input.body),
-    inputs.map((input) => input.targetSeq),
+    // An array that is null as a whole reads as one of nulls, and costs nothing.
+    inputs.some((input) => input.targetSeq !== null) ? inputs.map((input) => input.targetSeq) : null,
     inputs.map((input) => input.countable),
     inputs.map((input) => input.mode),
     inputs.some((input) => (input.extra ?? null) !== null) ? inputs.map((input) => input.extra ?? null) : null,
@@ -195,4 +197,4 @@ function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<Appe
 }
 
 /** `append_one`, which touches no other member, has no such column. */
-type AppendRow = Omit<AppendResult, 'touched'> & { readonly touched?: readonly string[] | null };
+type AppendRow = Omit<AppendResult, 'touched'> & { touched?: readonly string[] | null };

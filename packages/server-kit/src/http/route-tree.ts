@@ -47,32 +47,26 @@ export class RouteTree<Value> {
     const end = query < 0 ? target.length : query;
     let node = this.#root;
     for (let start = 1; ; ) {
-      const fixed = fixedChild(node, target, start, end);
-      if (fixed !== undefined) {
-        node = fixed;
-        start += node.segment.length;
-      } else {
-        if (node.parameter === undefined) return undefined;
-        const next = target.indexOf('/', start);
-        const stop = next < 0 || next > end ? end : next;
-        if (stop === start) return undefined;
+      const next = target.indexOf('/', start);
+      const stop = next < 0 || next > end ? end : next;
+      let child = fixedChild(node, target, start, stop);
+      if (child === undefined) {
+        child = node.parameter;
+        if (child === undefined || stop === start) return undefined;
         params.push(target.slice(start, stop));
-        node = node.parameter;
-        start = stop;
       }
-      if (start === end) return node;
-      start++;
+      node = child;
+      if (stop === end) return node;
+      start = stop + 1;
     }
   }
 }
 
-/** The child whose segment stands at `start`, whole. */
-function fixedChild<Value>(node: Node<Value>, target: string, start: number, end: number): Node<Value> | undefined {
-  const first = target.charCodeAt(start);
+/** The child whose segment is what stands from `start` to `stop`. Its length tells most siblings apart. */
+function fixedChild<Value>(node: Node<Value>, target: string, start: number, stop: number): Node<Value> | undefined {
+  const length = stop - start;
   for (const child of node.children) {
-    if (child.segment !== '' && child.segment.charCodeAt(0) !== first) continue;
-    const stop = start + child.segment.length;
-    if (target.startsWith(child.segment, start) && (stop === end || (stop < end && target.charCodeAt(stop) === slash))) return child;
+    if (child.segment.length === length && target.startsWith(child.segment, start)) return child;
   }
   return undefined;
 }

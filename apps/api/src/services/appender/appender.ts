@@ -71,6 +71,7 @@ export class Appender {
 
   /** One span for the call, in the trace of the newest input; the others are linked. */
   #callTraced(store: ConversationStore, inputs: readonly AppendWork[]): Promise<readonly Appended[]> {
+    if (!this.#options.tracer.enabled) return this.#call(store, inputs);
     const [parent, ...links] = inputs.flatMap(({ traceparent }) => traceparent ?? []).reverse();
     if (parent === undefined) return this.#call(store, inputs);
     const attributes = { 'nudge.inputs': inputs.length };
@@ -80,6 +81,7 @@ export class Appender {
   /** By what their keys will find the traces of their sends. */
   #remember(inputs: readonly AppendWork[], results: readonly AppendResult[]): void {
     const { tracer } = this.#options;
+    if (!tracer.enabled) return;
     const newest = inputs.findLast(({ traceparent }) => traceparent !== undefined);
     if (newest === undefined) return;
     for (const [index, { seq }] of results.entries()) {

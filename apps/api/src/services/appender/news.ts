@@ -1,29 +1,35 @@
 import { isContentType } from '@nudge/types';
 import type { AppendResult, MemberPair } from '../../store/conversation-store.ts';
 import type { Effects } from '../outbox/effects.ts';
+import type { MemberDelta } from '../publisher/member-cache.ts';
 import type { HeadChange } from '../publisher/publisher.ts';
 import type { AppendWork } from './appender.ts';
 
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 /** What follows from a committed call; `undefined` when it appended nothing. */
 export function newsOf(inputs: readonly AppendWork[], results: readonly AppendResult[]): Effects | undefined {
-  const heads = new Map<string, HeadChange>();
+  const heads = new Map<string, Mutable<HeadChange>>();
   const members: MemberPair[] = [];
-  results.forEach((result, index) => {
+  for (const [index, { status, seq, memberVersion, touched }] of results.entries()) {
     const input = inputs[index];
-    if (input === undefined || result.status !== 'ok' || result.seq === null || result.memberVersion === null) return;
-    const { appId, conversationId } = input;
-    const known = heads.get(conversationId);
-    heads.set(conversationId, {
-      appId,
-      conversationId,
-      seq: Math.max(known?.seq ?? 0, result.seq),
-      memberVersion: Math.max(known?.memberVersion ?? 0, result.memberVersion),
-      copiesStale: known?.copiesStale === true || makesCopiesStale(input),
-      ...mentioned(known, input),
-      ...deltaOf(input),
-    });
-    for (const userId of result.touched) members.push({ appId, conversationId, userId });
-  });
+    if (input === undefined || status !== 'ok' || seq === null || memberVersion === null) continue;
+    const { appId, conversationId, type, mentions } = input;
+    let head = heads.get(conversationId);
+    if (head === undefined) {
+      head = { appId, conversationId, seq, memberVersion, copiesStale: false };
+      heads.set(conversationId, head);
+    } else {
+      head.seq = Math.max(head.seq, seq);
+      head.memberVersion = Math.max(head.memberVersion, memberVersion);
+    }
+    if (mentions !== undefined && mentions.length > 0) head.mentioned = [...new Set([...(head.mentioned ?? []), ...mentions])];
+    if (isContentType(type)) continue;
+    // An operation is the only input of its conversation in its call.
+    head.copiesStale = makesCopiesStale(input);
+    head.delta = deltaOf(input);
+    for (const userId of touched) members.push({ appId, conversationId, userId });
+  }
   if (heads.size === 0) return undefined;
   return { heads: [...heads.values()], ...(members.length === 0 ? {} : { members }) };
 }
@@ -34,16 +40,9 @@ function makesCopiesStale({ type, body }: AppendWork): boolean {
   return type === 'conversation.updated' && body !== null && Object.hasOwn(JSON.parse(body) as object, 'frozen');
 }
 
-function mentioned(known: HeadChange | undefined, { mentions = [] }: AppendWork): Pick<HeadChange, 'mentioned'> {
-  const before = known?.mentioned ?? [];
-  if (mentions.length === 0) return before.length === 0 ? {} : { mentioned: before };
-  return { mentioned: before.length === 0 ? mentions : [...new Set([...before, ...mentions])] };
-}
-
-/** What an operation does to the list of members; it is the only input of its conversation in its call. */
-function deltaOf({ type, memberId }: AppendWork): Pick<HeadChange, 'delta'> {
-  if (isContentType(type)) return {};
-  if (type === 'member.put' && memberId !== undefined) return { delta: { joined: memberId } };
-  if ((type === 'member.remove' || type === 'member.ban') && memberId !== undefined) return { delta: { left: memberId } };
-  return { delta: {} };
+/** What an operation does to the list of members. */
+function deltaOf({ type, memberId }: AppendWork): MemberDelta {
+  if (memberId === undefined) return {};
+  if (type === 'member.put') return { joined: memberId };
+  return type === 'member.remove' || type === 'member.ban' ? { left: memberId } : {};
 }
