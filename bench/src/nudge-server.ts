@@ -26,6 +26,17 @@ const raised = {
   LIMIT_REQUESTS_IN_FLIGHT: '20000',
 };
 
+/** Those of the raised rates that a checkout has: it refuses to start with a limit that it does not know. */
+async function knownTo(checkout: string): Promise<Record<string, string>> {
+  const limits = await readFile(join(checkout, 'packages/types/src/limits.ts'), 'utf8');
+  const nameOf = (variable: string) =>
+    variable
+      .slice('LIMIT_'.length)
+      .toLowerCase()
+      .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(raised).filter(([variable]) => limits.includes(`  ${nameOf(variable)}:`)));
+}
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -57,11 +68,19 @@ export class NudgeServer implements AsyncDisposable {
     this.#stop = fields.stop;
   }
 
-  static async start(): Promise<NudgeServer> {
+  /** Starts the server of a checkout of this repository with its dependencies installed; by default of this one. */
+  static async start(checkout: string = fileURLToPath(new URL('../../', import.meta.url))): Promise<NudgeServer> {
     const dataDir = await mkdtemp(join(tmpdir(), 'nudge-bench-'));
     const port = await freePort();
-    const main = fileURLToPath(new URL('../../apps/standalone/src/main.ts', import.meta.url));
-    const env = { ...process.env, ...raised, PORT: String(port), DATA_DIR: dataDir, LOG_LEVEL: 'warn', NODE_ENV: 'production' };
+    const main = join(checkout, 'apps/standalone/src/main.ts');
+    const env = {
+      ...process.env,
+      ...(await knownTo(checkout)),
+      PORT: String(port),
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'warn',
+      NODE_ENV: 'production',
+    };
     const child = spawn(process.execPath, ['--conditions=@nudge/source', main], { env, stdio: ['ignore', 'ignore', 'inherit'] });
     const ended = once(child, 'exit');
     const stop = async () => {

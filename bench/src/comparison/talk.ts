@@ -1,0 +1,41 @@
+import { LoadProcess } from '../load/load-process.ts';
+import type { NudgeServer } from '../nudge-server.ts';
+import type { Row } from '../report/result.ts';
+import { castGroups } from '../workloads/casts.ts';
+import type { Effort } from '../workloads/workload.ts';
+import { inTurns, type Side } from './turns.ts';
+
+const GROUPS = 100;
+const SIZE = 10;
+const BODY_BYTES = 256;
+
+/** W2 on both: small groups, everybody online, at fixed rates. Costs are per delivery; the rate is that of deliveries. */
+export async function compareTalk(servers: Readonly<Record<Side, NudgeServer>>, { quick, progress }: Effort): Promise<Row[]> {
+  const pids = { here: servers.here.pid, there: servers.there.pid };
+  progress(`preparing ${GROUPS} groups of ${SIZE} on both`);
+  await using here = new LoadProcess();
+  await using there = new LoadProcess();
+  const loads = { here, there };
+  await here.run('open', { kind: 'nudge', cast: await castGroups(servers.here, 'w2-', GROUPS, SIZE) });
+  await there.run('open', { kind: 'nudge', cast: await castGroups(servers.there, 'w2-', GROUPS, SIZE) });
+  const rows: Row[] = [];
+  for (const rate of quick ? [400] : [400, 1_000, 1_600]) {
+    const rounds = quick ? 1 : 8;
+    const seconds = quick ? 1 : 5;
+    progress(`${rate} messages/s: ${rounds} rounds of ${seconds} s to each`);
+    const latencies: Record<Side, number[]> = { here: [], there: [] };
+    const row = await inTurns(`${rate} messages/s`, rounds, pids, async (side, round) => {
+      const plan = { rate, seconds, bodyBytes: BODY_BYTES, seed: rate * 100 + round, settleMs: 20_000 };
+      const result = await loads[side].run('talk', plan);
+      latencies[side].push(result.latency.p99);
+      return { done: result.delivered, seconds: result.seconds, problems: result.problems };
+    });
+    const figures = { ...row.figures, 'here p99 ms': median(latencies.here), 'there p99 ms': median(latencies.there) };
+    rows.push({ ...row, workload: 'W2', figures });
+  }
+  return rows;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
