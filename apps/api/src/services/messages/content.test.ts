@@ -1,12 +1,14 @@
-import { createHmac, createSecretKey } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { JsonObject } from '@nudge/types';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bodyText, contentHash, extraText } from './content.ts';
+import { ContentSecret } from './content-secret.ts';
 
 const limits = { messageBodyBytes: 16 * 1024 };
-const secret = createSecretKey(Buffer.alloc(32, 7));
+const key = Buffer.alloc(32, 7);
+const secret = new ContentSecret(key);
 
 describe('the content of a message', () => {
   it('is hashed as the canonical JSON of the whole request', () => {
@@ -14,7 +16,7 @@ describe('the content of a message', () => {
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.string({ minLength: 1, maxLength: 64 }), (raw, clientMsgId) => {
         const body = JSON.parse(JSON.stringify(raw)) as JsonObject;
         const whole = canonicalize({ clientMsgId, type: 'message', body }) ?? '';
-        const expected = createHmac('sha256', secret).update(whole).digest();
+        const expected = createHmac('sha256', key).update(whole).digest();
         expect(contentHash(secret, clientMsgId, bodyText(body, limits))).toEqual(expected);
         expect(JSON.parse(bodyText(body, limits))).toEqual(body);
       }),
@@ -36,7 +38,7 @@ describe('the content of a message', () => {
     fc.assert(
       fc.property(fields, (given) => {
         const whole = canonicalize({ clientMsgId: 'm', body: {}, ...given, type: given.type ?? 'message' }) ?? '';
-        const expected = createHmac('sha256', secret).update(whole).digest();
+        const expected = createHmac('sha256', key).update(whole).digest();
         expect(contentHash(secret, 'm', '{}', given)).toEqual(expected);
         const spelled = Object.fromEntries(Object.entries(given).map(([key, value]) => [key, value ?? null]));
         expect(contentHash(secret, 'm', '{}', { ...spelled, mentions: given.mentions ?? [] })).toEqual(expected);

@@ -1,7 +1,7 @@
-import { createHmac, type KeyObject } from 'node:crypto';
 import { NudgeError } from '@nudge/server-kit';
 import type { JsonObject, Limits } from '@nudge/types';
 import canonicalize from 'canonicalize';
+import type { ContentSecret } from './content-secret.ts';
 
 /** A message body as it is stored and compared: canonical JSON (RFC 8785), serialised once. Throws `too_large` above its limit. */
 export function bodyText(body: JsonObject, limits: Pick<Limits, 'messageBodyBytes'>): string {
@@ -36,7 +36,7 @@ export interface ContentFields {
  * What tells two requests with the same `clientMsgId` apart: HMAC-SHA256 under the app's secret over the canonical JSON of the request. The
  * members of that object are written here in their canonical order around the body's own text.
  */
-export function contentHash(secret: KeyObject, clientMsgId: string, body: string, fields: ContentFields = {}): Buffer {
+export function contentHash(secret: ContentSecret, clientMsgId: string, body: string, fields: ContentFields = {}): Buffer {
   const { expiresIn, ifStateSeq, mentions, replyTo, sendAt, target, type } = fields;
   let text = `{"body":${body},"clientMsgId":${JSON.stringify(clientMsgId)}`;
   if (expiresIn !== undefined && expiresIn !== null) text += `,"expiresIn":${expiresIn}`;
@@ -46,7 +46,7 @@ export function contentHash(secret: KeyObject, clientMsgId: string, body: string
   if (sendAt !== undefined && sendAt !== null) text += `,"sendAt":${JSON.stringify(sendAt)}`;
   if (target !== undefined && target !== null) text += `,"target":${target}`;
   text += `,"type":"${type ?? 'message'}"}`;
-  return createHmac('sha256', secret).update(text).digest();
+  return secret.hash(text);
 }
 
 /** What an append takes beside the body, as JSON text; `null` when there is nothing. Mentions are a set: each user once. */
