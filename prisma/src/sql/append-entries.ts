@@ -1,7 +1,7 @@
 import type { Statement } from '../statement.ts';
 
 /**
- * Many inputs, one transaction, one outbox row: function `append_entries_v2` (migrations/20261121000008_append_messages).
+ * Many inputs, one transaction, one outbox row: function `append_entries_v2` (migrations/20261121000008_append_messages, 20261121000028_append_plain).
  *
  * Locks: conversations in id order, then member rows in (conversation_id, user_id) order, each at most 250 ms.
  * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.

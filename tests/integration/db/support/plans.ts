@@ -34,7 +34,6 @@ export async function explainEverything(database: TestDatabase): Promise<void> {
     'auto_explain.log_analyze': 'on',
     'auto_explain.log_timing': 'off',
     'auto_explain.log_format': 'json',
-    client_min_messages: 'log',
   };
   for (const [name, value] of Object.entries(settings))
     await admin.query(`alter role nudge in database ${database.name} set ${name} = ${value}`);
@@ -45,6 +44,8 @@ export async function explainEverything(database: TestDatabase): Promise<void> {
 export function watchPlans(pool: Pool): { readonly accesses: Access[] } {
   const accesses: Access[] = [];
   pool.on('connect', (client) => {
+    // Over what the pool asks for itself.
+    client.query('set client_min_messages = log').catch(() => undefined);
     client.on('notice', ({ message }) => {
       const start = message?.indexOf('{') ?? -1;
       if (message === undefined || !/plan:/.test(message) || start < 0) return;
