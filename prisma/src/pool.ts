@@ -18,7 +18,7 @@ export interface PoolConfig {
   readonly idleInTransactionTimeoutMs?: number;
   /** Milliseconds to wait for a connection, the pool's queue included. Default 5,000. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds after which an unused connection is closed. Default 30,000. */
+  /** Milliseconds after which an unused connection is closed. Default 300,000: a new one costs a login and all its plans anew, so bursts a minute apart should find it. */
   readonly idleTimeoutMs?: number;
   /** Hears what happens to connections nobody is using. The message names host and code, never the password. */
   readonly onError?: (error: Error) => void;
@@ -72,7 +72,7 @@ export function createPool(config: PoolConfig): Pool {
     application_name: config.applicationName,
     max: config.max ?? 10,
     connectionTimeoutMillis: config.connectTimeoutMs ?? 5_000,
-    idleTimeoutMillis: config.idleTimeoutMs ?? 30_000,
+    idleTimeoutMillis: config.idleTimeoutMs ?? 300_000,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
     lock_timeout: config.lockTimeoutMs ?? 2_000,
