@@ -14,7 +14,7 @@ let fleet: Fleet;
 const loads: Load[] = [];
 
 beforeAll(async () => {
-  redis = await startRedisCluster();
+  redis = await startRedisCluster({ proxied: true });
   stack = await startStackOnRedis(redis.url);
   fleet = await startFleet(stack);
 }, 240_000);
@@ -130,6 +130,44 @@ test('a master stands still with its connections open: its replica takes over, a
   await wholeAgain(load);
 }, 180_000);
 
+const everyone = () => (['gateway', 'api', 'sync'] as const).flatMap((role) => stack.of(role));
+
+/** Every process says that it has no Redis. */
+async function everyoneMissesIt(): Promise<void> {
+  await waitFor(
+    'every process to miss Redis',
+    async () => (await Promise.all(everyone().map((app) => stack.metric(app, 'nudge_redis_up')))).every((up) => up === 0),
+    { timeoutMs: 30_000 },
+  );
+}
+
+test('the way to one master is half open: nothing passes and nothing closes, and nobody takes over', async () => {
+  const load = await startLoad('half open');
+  const before = await mastersNow();
+  const network = redis.networks[before[0] ?? 0];
+  onTestFinished(() => network?.heal());
+  network?.stall();
+  await load.progress(40);
+  expect(network?.stats.fired.stall).toBeGreaterThan(0);
+  expect(await mastersNow()).toEqual(before);
+  network?.heal();
+  await wholeAgain(load);
+}, 180_000);
+
+test('the way to all of the Cluster is half open', async () => {
+  const load = await startLoad('all half open');
+  const heal = () => {
+    for (const network of redis.networks) network.heal();
+  };
+  onTestFinished(heal);
+  for (const network of redis.networks) network.stall();
+  await everyoneMissesIt();
+  await load.progress(40);
+  for (const at of await mastersNow()) expect(redis.networks[at]?.stats.fired.stall).toBeGreaterThan(0);
+  heal();
+  await wholeAgain(load);
+}, 180_000);
+
 test('all of the Cluster stands still with its connections open', async () => {
   const load = await startLoad('all still');
   const end = async () => {
@@ -138,12 +176,7 @@ test('all of the Cluster stands still with its connections open', async () => {
   onTestFinished(end);
   for (const server of redis.servers) await server.signal('SIGSTOP');
   await waitFor('them to stand still', () => redis.servers.every(standsStill));
-  const everyone = (['gateway', 'api', 'sync'] as const).flatMap((role) => stack.of(role));
-  await waitFor(
-    'every process to miss Redis',
-    async () => (await Promise.all(everyone.map((app) => stack.metric(app, 'nudge_redis_up')))).every((up) => up === 0),
-    { timeoutMs: 30_000 },
-  );
+  await everyoneMissesIt();
   await load.progress(40);
   await end();
   await wholeAgain(load);

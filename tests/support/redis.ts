@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
 import { redisServerBinary } from '@nudge/standalone/redis';
+import { createTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 import { createTempDir } from './temp-dir.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -73,6 +74,8 @@ export interface RedisCluster extends AsyncDisposable {
   readonly url: string;
   /** The three that began as masters, then their replicas in the same order. */
   readonly servers: readonly RedisServer[];
+  /** The way to each of them, in the same order; none unless asked for. */
+  readonly networks: readonly TcpProxy[];
   /** Index into `servers` of the master that has the key now. */
   masterOf(key: string): Promise<number>;
   /** Waits until every node sees the whole cluster served. */
@@ -82,7 +85,8 @@ export interface RedisCluster extends AsyncDisposable {
 const masters = 3;
 const slots = 16_384;
 
-export async function startRedisCluster(): Promise<RedisCluster> {
+/** @param proxied clients and replicas reach each server through a proxy, which is the address that the Cluster gives them */
+export async function startRedisCluster({ proxied = false } = {}): Promise<RedisCluster> {
   await using stack = new AsyncDisposableStack();
   const settings = {
     'cluster-enabled': 'yes',
@@ -93,6 +97,19 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   };
   const servers = await Promise.all(Array.from({ length: masters * 2 }, () => startRedis({ settings })));
   for (const server of servers) stack.use(server);
+  const networks = proxied ? await Promise.all(servers.map(({ port }) => createTcpProxy({ port }))) : [];
+  for (const [at, network] of networks.entries()) {
+    stack.use(network);
+    const { port } = servers[at] ?? network;
+    await servers[at]?.command(
+      'CONFIG',
+      'SET',
+      'cluster-announce-port',
+      String(network.port),
+      'cluster-announce-bus-port',
+      String(port + 10_000),
+    );
+  }
   const ids = await Promise.all(servers.map(async (server) => String(await server.command('CLUSTER', 'MYID'))));
   const [first] = servers;
   if (first === undefined) throw new Error('no servers');
@@ -136,8 +153,9 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   await settled();
   const opened = stack.move();
   return {
-    url: `redis+cluster://${servers.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    url: `redis+cluster://${(proxied ? networks : servers).map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     servers,
+    networks,
     settled,
     async masterOf(key) {
       for (const server of servers) {
@@ -145,7 +163,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
         const moved = /MOVED \d+ \S+:(\d+)/.exec(String(answer));
         if (moved === null && /Error/.test(String(answer))) continue;
         const port = moved === null ? server.port : Number(moved[1]);
-        return servers.findIndex((candidate) => candidate.port === port);
+        return (proxied ? networks : servers).findIndex((candidate) => candidate.port === port);
       }
       throw new Error('no server of the cluster answers');
     },

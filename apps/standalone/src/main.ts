@@ -1,5 +1,6 @@
 import { createLogger, runMain } from '@nudge/server-kit';
-import { environment, readStandaloneConfig } from './config.ts';
+import { readStandaloneConfig } from './config.ts';
+import { environment } from './environment.ts';
 import { endPlainly } from './launch.ts';
 import { startStandalone } from './standalone.ts';
 

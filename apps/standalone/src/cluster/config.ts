@@ -1,5 +1,5 @@
 import { type Config, readConfig } from '@nudge/server-kit';
-import { environment } from '../config.ts';
+import { environment } from '../environment.ts';
 
 /** Where the cluster keeps its data unless `DATA_DIR` says otherwise. */
 export const CLUSTER_DATA_DIR = '.data-cluster';

@@ -1,5 +1,5 @@
 import { runMain } from '@nudge/server-kit';
-import { environment } from '../config.ts';
+import { environment } from '../environment.ts';
 import { endPlainly } from '../launch.ts';
 import { clusterBanner } from './banner.ts';
 import { startCluster } from './cluster.ts';

@@ -4,7 +4,7 @@ import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Environment } from '@nudge/server-kit';
-import { environment } from '../config.ts';
+import { environment } from '../environment.ts';
 
 const run = promisify(execFile);
 /** Sharded publish and subscribe came with it. */

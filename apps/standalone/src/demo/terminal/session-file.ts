@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CLUSTER_DATA_DIR } from '../../cluster/config.ts';
-import { environment, readStandaloneConfig } from '../../config.ts';
+import { readStandaloneConfig } from '../../config.ts';
+import { environment } from '../../environment.ts';
 import type { DemoSession } from '../demo-session.ts';
 
 /** How long a server may take to say that it is there, ms. */
