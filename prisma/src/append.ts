@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DataError, TransactionConflict } from './errors.ts';
 import type { Pool } from './pool.ts';
 import { appendEntries } from './sql/append-entries.ts';
+import { appendFew, FEW } from './sql/append-few.ts';
 import { appendOne } from './sql/append-one.ts';
 import { run } from './statement.ts';
 
@@ -142,10 +143,10 @@ const RETRY_DELAYS: Readonly<Record<string, readonly number[]>> = {
 export async function append(pool: Pool, call: AppendCall): Promise<AppendResult[]> {
   const [first] = call.inputs;
   if (first === undefined) return [];
-  const single = call.inputs.length === 1 && !OPS.has(first.type) && (first.extra ?? null) === null;
+  const plain = call.inputs.length <= FEW && call.inputs.every(({ type, extra }) => !OPS.has(type) && (extra ?? null) === null);
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const rows = single ? await one(pool, call, first) : await many(pool, call);
+      const rows = !plain ? await many(pool, call) : call.inputs.length === 1 ? await one(pool, call, first) : await few(pool, call);
       for (const row of rows) row.touched ??= NOBODY;
       return rows as AppendResult[];
     } catch (error) {
@@ -177,8 +178,24 @@ function one(pool: Pool, call: AppendCall, input: AppendInput): Promise<AppendRo
   ]);
 }
 
-function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<AppendRow[]> {
-  return run<AppendRow>(pool, appendEntries, [
+async function few(pool: Pool, call: AppendCall): Promise<AppendRow[]> {
+  const rows = await run<AppendRow>(pool, appendFew, columnsOf(call));
+  // Each answers its sender's position after itself: what counts is the one after the call.
+  const positions = new Map<string, number>();
+  const keys = call.inputs.map(({ conversationId, senderId }) => `${conversationId}/${senderId}`);
+  for (const [index, { readSeq }] of rows.entries()) if (readSeq !== null) positions.set(keys[index] ?? '', readSeq);
+  return rows.map((row, index) => ({ ...row, readSeq: positions.get(keys[index] ?? '') ?? row.readSeq }));
+}
+
+function many(pool: Pool, call: AppendCall): Promise<AppendRow[]> {
+  const { inputs } = call;
+  const extras = inputs.some((input) => (input.extra ?? null) !== null) ? inputs.map((input) => input.extra ?? null) : null;
+  return run<AppendRow>(pool, appendEntries, [...columnsOf(call), extras]);
+}
+
+/** An array that is null as a whole reads as one of nulls, and costs nothing. */
+function columnsOf({ route, outboxId, inputs }: AppendCall): unknown[] {
+  return [
     route,
     outboxId,
     inputs.map((input) => input.appId),
@@ -188,13 +205,11 @@ function many(pool: Pool, { route, outboxId, inputs }: AppendCall): Promise<Appe
     inputs.map((input) => input.contentHash),
     inputs.map((input) => input.type),
     inputs.map((input) => input.body),
-    // An array that is null as a whole reads as one of nulls, and costs nothing.
     inputs.some((input) => input.targetSeq !== null) ? inputs.map((input) => input.targetSeq) : null,
     inputs.map((input) => input.countable),
     inputs.map((input) => input.mode),
-    inputs.some((input) => (input.extra ?? null) !== null) ? inputs.map((input) => input.extra ?? null) : null,
-  ]);
+  ];
 }
 
-/** `append_one`, which touches no other member, has no such column. */
+/** `append_one` and `append_few`, which touch no other member, have no such column. */
 type AppendRow = Omit<AppendResult, 'touched'> & { touched?: readonly string[] | null };

@@ -73,6 +73,8 @@ export function createPool(config: PoolConfig): Pool {
     max: config.max ?? 10,
     connectionTimeoutMillis: config.connectTimeoutMs ?? 5_000,
     idleTimeoutMillis: config.idleTimeoutMs ?? 300_000,
+    // Longer than what lies in between may remember a silent connection.
+    keepAlive: true,
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + SILENCE_GRACE_MS,
     lock_timeout: config.lockTimeoutMs ?? 2_000,
@@ -80,6 +82,7 @@ export function createPool(config: PoolConfig): Pool {
     options: SESSION.map((setting) => `-c ${setting}`).join(' '),
     types,
   });
+  pool.query = ((...args: Parameters<pg.ClientBase['query']>) => queryOnce(pool, args)) as pg.Pool['query'];
   pool.on('error', onError);
   // While a client is checked out, the pool does not listen on it, and an unheard 'error' would end the process.
   pool.on('connect', (client) => {
@@ -87,6 +90,20 @@ export function createPool(config: PoolConfig): Pool {
     watchCommitWait(client);
   });
   return pool;
+}
+
+/** What `pool.query` does, and no commit is taken for done whose wait was cancelled. Without callbacks: nobody here uses them. */
+async function queryOnce(pool: Pool, args: Parameters<pg.ClientBase['query']>): Promise<unknown> {
+  const client = await pool.connect();
+  let clean = false;
+  try {
+    const result: unknown = await client.query(...args);
+    if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
+    clean = true;
+    return result;
+  } finally {
+    client.release(!clean);
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import { commitWaitCancelled } from './commit-wait.ts';
-import { CommitUnconfirmed, classify, DataError, LockTimeout, TransactionConflict } from './errors.ts';
+import { CommitUnconfirmed, classify, DataError, LockTimeout, sqlStateOf, TransactionConflict } from './errors.ts';
 import type { Pool } from './pool.ts';
 
 /** One prepared statement; its name is its identity on a connection, so equal names must have equal texts. */
@@ -17,22 +17,35 @@ export interface Statement {
  * @throws {DatabaseUnavailable | LockTimeout | DataError | TransactionConflict} see `classify`.
  */
 export async function run<Row extends QueryResultRow>(pool: Pool, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
-  try {
-    const client = await pool.connect();
-    let usable = false;
+  // Each idle connection may hold a plan from before a migration.
+  for (let stale = 0; ; stale += 1) {
     try {
-      const result = await client.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
-      if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
-      usable = true;
-      return result.rows;
+      return await runOnce<Row>(pool, statement, values);
     } catch (error) {
-      usable = wasRefused(error);
-      throw error;
-    } finally {
-      client.release(!usable);
+      if (stale > pool.options.max || !PLAN_IS_STALE.has(sqlStateOf(error) ?? '')) throw classify(error);
     }
+  }
+}
+
+/**
+ * A migration changed the type of a column that a plan of this connection answers (0A000) or hands to an expression (42804). Nothing was
+ * written, and the connection is closed: a new one makes its plans anew.
+ */
+const PLAN_IS_STALE: ReadonlySet<string> = new Set(['0A000', '42804']);
+
+async function runOnce<Row extends QueryResultRow>(pool: Pool, statement: Statement, values: readonly unknown[]): Promise<Row[]> {
+  const client = await pool.connect();
+  let usable = false;
+  try {
+    const result = await client.query<Row>({ name: statement.name, text: statement.text, values: [...values] });
+    if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
+    usable = true;
+    return result.rows;
   } catch (error) {
-    throw classify(error);
+    usable = wasRefused(error);
+    throw error;
+  } finally {
+    client.release(!usable);
   }
 }
 

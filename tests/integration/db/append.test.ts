@@ -7,12 +7,22 @@ beforeAll(async () => {
 });
 afterAll(() => db[Symbol.asyncDispose]());
 
-/** Every judgement holds for a batch of one (`append_one`) and for an input among others (`append_entries`). */
-describe.each(['append_one', 'append_entries'] as const)('%s', (path) => {
+/** Every judgement holds for a message by itself (`append_one`), with one other (`append_few`) and among many (`append_entries_v2`). */
+describe.each([
+  ['append_one', 0],
+  ['append_few', 1],
+  ['append_entries_v2', 5],
+] as const)('%s', (path, others) => {
   const judge = async (input: ReturnType<typeof message>) => {
     if (path === 'append_one') return sendOne(db.pool, input);
     const other = await converse(db.pool, ['someone']);
-    const [, result] = await send(db.pool, message(other, 'someone'), input);
+    const [, ...results] = await send(
+      db.pool,
+      message(other, 'someone'),
+      ...Array.from({ length: others - 1 }, () => message(other, 'someone')),
+      input,
+    );
+    const result = results.at(-1);
     if (result === undefined) throw new Error('one result per input');
     return result;
   };

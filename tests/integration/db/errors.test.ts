@@ -249,6 +249,18 @@ describe('pool', () => {
   );
 });
 
+test('plans from before a migration that changed the type of a column are made anew, on every connection', async () => {
+  await using own = await createFixture(3);
+  const id = await converse(own.pool, ['ann']);
+  const use = () =>
+    Promise.all([1, 2, 3, 4, 5].map(async () => [await conversationStates(own.pool, [id]), await sendOne(own.pool, message(id, 'ann'))]));
+  await use();
+  expect(own.pool.totalCount).toBe(3);
+  await own.database.query('create domain another as text');
+  await own.database.query('alter table conversation alter column type type another');
+  for (const answers of await use()) expect(answers).toMatchObject([[{ id, type: 'group' }], { status: 'ok', conversationType: 'group' }]);
+});
+
 test('a lease has one holder; its end frees it, and so does its connection', async () => {
   const first = await tryLease(pool, 'sweeper');
   expect(first).not.toBeNull();

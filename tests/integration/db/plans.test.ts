@@ -168,6 +168,10 @@ const ann = { appId: 'a', userId: 'ann' };
 const statements: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['append (one)', () => append(pool, { route: id(0), outboxId: randomUUID(), inputs: [message(id(0), 'ann')] })],
   [
+    'append (few)',
+    () => append(pool, { route: id(0), outboxId: randomUUID(), inputs: call(3).map((n) => message(id(n), n % 3 === 0 ? 'ann' : 'bob')) }),
+  ],
+  [
     'append (many)',
     () => append(pool, { route: id(0), outboxId: randomUUID(), inputs: call(40).map((n) => message(id(n), n % 3 === 0 ? 'ann' : 'bob')) }),
   ],

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type AppendResult, append, createConversation, createPool, type Pool } from '@nudge/db';
+import { type AppendResult, append, createConversation, createPool, markRead, type Pool } from '@nudge/db';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { runTogether } from '../../support/barrier.ts';
@@ -12,7 +12,7 @@ let other: Pool;
 beforeAll(async () => {
   db = await createFixture(10);
   // Here everyone contends for one row on purpose; that nobody waits longer than 250 ms is tested elsewhere.
-  for (const name of ['append_one', 'append_entries_v2', 'mark_read', 'create_conversation'])
+  for (const name of ['append_one', 'append_few', 'append_entries_v2', 'mark_read', 'create_conversation'])
     await db.database.query(`alter function ${name} set lock_timeout = '20s'`);
   other = createPool({ connectionString: db.database.connectionString, applicationName: 'db-test-other', max: 10 });
 });
@@ -48,10 +48,14 @@ function values<T>(settled: readonly PromiseSettledResult<T>[]): T[] {
   });
 }
 
-test.each(['append_one', 'append_entries'])('a member removed while a send waits for the lock never writes (%s)', async (path) => {
+test.each([
+  ['append_one', 1],
+  ['append_few', 2],
+  ['append_entries_v2', 6],
+])('a member removed while a send waits for the lock never writes (%s)', async (_, count) => {
   const id = await converse(db.pool, ['ann', 'bob']);
   const lock = await holdLock(id);
-  const sending = path === 'append_one' ? send(db.pool, message(id, 'bob')) : send(db.pool, message(id, 'bob'), message(id, 'bob'));
+  const sending = send(db.pool, message(id, 'bob'), ...Array.from({ length: count - 1 }, () => message(id, 'bob')));
   await lock.waiting(1);
   // What append_member_change writes, by the holder of the lock.
   await lock.query("update member set left_seq = 2, changed_seq = 2 where conversation_id = $1 and user_id = 'bob'", [id]);
@@ -124,13 +128,21 @@ test('200 concurrent sends of one clientMsgId from two processes: one entry, one
 
 test('batches over the same conversations in opposite orders do not deadlock, and reads run beside them', async () => {
   const ids = await Promise.all(Array.from({ length: 6 }, () => converse(db.pool, ['ann', 'bob'])));
-  const work = Array.from({ length: 24 }, (_, index) => async (): Promise<readonly { status: string }[]> => {
+  const work = Array.from({ length: 60 }, (_, index) => async (): Promise<readonly { status: string }[]> => {
+    const pool = index % 2 === 0 ? db.pool : other;
     const order = index % 2 === 0 ? ids : ids.toReversed();
     const [first] = order;
     if (first === undefined) return [];
-    if (index % 3 === 2) return Promise.all(order.map((id) => readUpTo(other, id, 'ann', 100)));
-    const inputs = order.flatMap((id) => [message(id, 'ann'), message(id, 'bob')]);
-    return retrying(() => append(index % 2 === 0 ? db.pool : other, { route: first, outboxId: randomUUID(), inputs }));
+    const route = { route: first, outboxId: randomUUID() };
+    const kind = Math.floor(index / 2) % 4;
+    if (kind === 0) return Promise.all(order.map((id) => readUpTo(other, id, 'ann', 100)));
+    if (kind === 1) {
+      const reads = order.flatMap((id) => ['ann', 'bob'].map((userId) => ({ appId: 'a', conversationId: id, userId, seq: 100 })));
+      return markRead(pool, { ...route, inputs: reads });
+    }
+    const some = kind === 2 ? order : [index % 6, (index + 2) % 6].map((at) => order[at] ?? first);
+    const inputs = some.flatMap((id) => [message(id, 'ann'), message(id, 'bob')]);
+    return retrying(() => append(pool, { ...route, inputs }));
   });
   const results = values(await runTogether(work)).flat();
   expect(new Set(results.map((result) => result.status))).toEqual(new Set(['ok', 'unchanged']));

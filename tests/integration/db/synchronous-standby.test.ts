@@ -91,7 +91,8 @@ async function entriesOf(conversationId: string, connectionString: string): Prom
 
 for (const [what, count, statement] of [
   ['an append', 1, 'append_one'],
-  ['a batch of appends', 3, 'append_entries'],
+  ['a few appends', 3, 'append_few'],
+  ['many appends', 9, 'append_entries'],
 ] as const) {
   test(`${what} whose wait is cancelled is not acknowledged, and the same again only once the standby has it`, async () => {
     const id = await converse(pool, ['ann']);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -70,7 +70,8 @@ async function installPackage(environmentOfCaller: Environment): Promise<void> {
   const env = { ...environmentOfCaller, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
   // The lists of packages may be missing or old.
   const script = `redis-server --version || ${aptGet} ${words} || { ${aptGet} update && ${aptGet} ${words}; }`;
-  const inTurn = onPath('flock', env) === undefined ? [] : ['flock', PACKAGE_DATABASE];
+  const canLock = onPath('flock', env) !== undefined && existsSync(PACKAGE_DATABASE);
+  const inTurn = canLock ? ['flock', '--timeout', String(PATIENCE_MS / 1_000), PACKAGE_DATABASE] : [];
   const [file = '', ...args] = [...inTurn, '/bin/sh', '-c', script];
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {

@@ -47,6 +47,7 @@ const NOT_OURS = new Set(['_prisma_migrations']);
 /** Functions that other sessions call, with the type of their first argument: what routes the call. */
 const ROUTED: Readonly<Record<string, string>> = {
   append_one: 'p_route uuid',
+  append_few: 'p_route uuid',
   append_entries: 'p_route uuid',
   append_entries_v2: 'p_route uuid',
   create_conversation: 'p_route uuid',
