@@ -1,5 +1,5 @@
 import { migrateJobs } from '@nudge/api/migrate-jobs';
-import { createApp, createPool, DatabaseUnavailable, migrate, type Pool } from '@nudge/db';
+import { createApp, createPool, DatabaseUnavailable, migrate, type Pool, withClient } from '@nudge/db';
 import { createLogger, readConfig } from '@nudge/server-kit';
 import { startServer } from '@nudge/standalone';
 import { type EmbeddedPostgres, findFreePort, startEmbeddedPostgres } from '@nudge/standalone/postgres';
@@ -136,6 +136,22 @@ test('neither is a read position, and the connection is not used again', async (
     );
   });
   expect(await readUpTo(pool, id, 'bob', 2)).toMatchObject({ status: 'unchanged', readSeq: 2 });
+});
+
+test.each([
+  ['the pool itself', () => pool.query("update app set name = 'other' where id = 'a'")],
+  ['a transaction', () => withClient(pool, (client) => client.query("update app set name = 'another' where id = 'a'"))],
+  ['Prisma', () => createApp(pool, { id: 'b' })],
+] as const)('nor what goes through %s, and what comes after on the same connection is not taken for it', async (_, write) => {
+  await whilePaused(async () => {
+    const outcome = write().then(
+      () => 'acknowledged',
+      (error: unknown) => error,
+    );
+    await cancelWait('app');
+    expect(await outcome).toBeInstanceOf(Error);
+  });
+  expect((await pool.query<{ one: number }>('select 1 as one')).rows).toEqual([{ one: 1 }]);
 });
 
 test('over HTTP it is 503 with a code that says to try again, and the retry is the same message', async () => {
