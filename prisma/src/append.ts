@@ -94,6 +94,8 @@ export interface AppendResult {
   readonly conversationType: string | null;
   /** With `slow_mode`: when the sender may send again. */
   readonly retryAt: string | null;
+  /** The same as milliseconds from the answer on, by the database's clock. */
+  readonly retryInMs: number | null;
   /** The sender's own read position after the call; null for someone who never was a member. */
   readonly readSeq: number | null;
   /** Users whose member row changed by an op: their feeds have to be mirrored. */

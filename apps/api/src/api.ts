@@ -173,10 +173,10 @@ export function createApi(deps: ApiDeps): Api {
   const services = {
     ...userSide,
     conversations: new Conversations({ router, effects, users, usersNamed, limits, clock }),
-    conversationChanges: new ConversationChanges({ appender, limits, clock }),
+    conversationChanges: new ConversationChanges({ appender, limits }),
     memberships: new Memberships({ router, appender, effects, usersNamed, limits, clock }),
-    messages: new Messages({ router, appender, scheduler: userSide.scheduled, secrets, countable, limits, clock }),
-    messageChanges: new MessageChanges({ appender, secrets, limits, clock }),
+    messages: new Messages({ router, appender, scheduler: userSide.scheduled, secrets, countable, limits }),
+    messageChanges: new MessageChanges({ appender, secrets, limits }),
     messageVersions: new MessageVersions(router),
     readPositions,
     users: new Users({ users, restrictions, directory, limits, clock }),

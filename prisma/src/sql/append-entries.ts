@@ -1,4 +1,5 @@
 import type { Statement } from '../statement.ts';
+import { appendColumns } from './append-columns.ts';
 
 /**
  * Many inputs, one transaction, one outbox row: function `append_entries_v2` (migrations/20261121000008_append_messages, 20261121000028_append_plain).
@@ -12,7 +13,6 @@ import type { Statement } from '../statement.ts';
  */
 export const appendEntries: Statement = {
   name: 'append_entries_v2',
-  text: `select status, seq, created_at as "createdAt", member_version as "memberVersion", member_count as "memberCount",
-    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq", touched
+  text: `select ${appendColumns}, touched
     from append_entries_v2($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10, $11, $12, $13::text[]::jsonb[]) order by ord`,
 };

@@ -1,4 +1,5 @@
 import type { Statement } from '../statement.ts';
+import { appendColumns } from './append-columns.ts';
 
 /**
  * Two to {@link FEW} plain messages without `extra`, one transaction, one outbox row: function `append_few` (migrations/20261121000030_append_few).
@@ -9,8 +10,7 @@ import type { Statement } from '../statement.ts';
  */
 export const appendFew: Statement = {
   name: 'append_few',
-  text: `select status, seq, created_at as "createdAt", member_version as "memberVersion", member_count as "memberCount",
-    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq"
+  text: `select ${appendColumns}
     from append_few($1, $2, $3, $4, $5, $6, $7, $8, $9::text[]::jsonb[], $10, $11, $12) order by ord`,
 };
 

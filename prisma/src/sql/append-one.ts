@@ -1,4 +1,5 @@
 import type { Statement } from '../statement.ts';
+import { appendColumns } from './append-columns.ts';
 
 /**
  * One plain message without `extra` into one conversation: function `append_one` (migrations/20261121000008_append_messages).
@@ -10,7 +11,6 @@ import type { Statement } from '../statement.ts';
  */
 export const appendOne: Statement = {
   name: 'append_one',
-  text: `select status, seq, created_at as "createdAt", member_version as "memberVersion", member_count as "memberCount",
-    conversation_type as "conversationType", retry_at as "retryAt", read_seq as "readSeq"
+  text: `select ${appendColumns}
     from append_one($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11)`,
 };

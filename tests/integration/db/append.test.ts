@@ -40,6 +40,7 @@ describe.each([
       memberCount: 2,
       conversationType: 'group',
       retryAt: null,
+      retryInMs: null,
       readSeq: 2,
       touched: [],
     });
@@ -112,7 +113,10 @@ describe.each([
     await set('conversation set slow_mode_s = 60', id);
     const { createdAt } = await judge(message(id, 'bob'));
     const retryAt = new Date(Date.parse(createdAt ?? '') + 60_000).toISOString();
-    expect(await judge(message(id, 'bob'))).toMatchObject({ status: 'slow_mode', seq: null, retryAt });
+    const slowed = await judge(message(id, 'bob'));
+    expect(slowed).toMatchObject({ status: 'slow_mode', seq: null, retryAt });
+    expect(slowed.retryInMs).toBeGreaterThan(30_000);
+    expect(slowed.retryInMs).toBeLessThanOrEqual(60_000);
     expect(await judge(message(id, 'bob', { mode: 'scheduled' }))).toMatchObject({ status: 'slow_mode', retryAt });
     expect(await judge(message(id, 'bob', { mode: 'on_behalf' }))).toMatchObject({ status: 'ok', retryAt: null });
     expect(await judge(message(id, 'ann'))).toMatchObject({ status: 'ok' });

@@ -53,6 +53,7 @@ const notFound = {
   memberCount: null,
   conversationType: null,
   retryAt: null,
+  retryInMs: null,
   readSeq: null,
   touched: [],
 };

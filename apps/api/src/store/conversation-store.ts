@@ -54,7 +54,8 @@ export interface AppendResult {
   readonly memberVersion: number | null;
   readonly memberCount: number | null;
   readonly conversationType: string | null;
-  readonly retryAt: string | null;
+  /** With `slow_mode`: after how long the sender may send again, ms. */
+  readonly retryInMs: number | null;
   /** Users whose membership changed: what their feeds say of it is out of date. */
   readonly touched: readonly string[];
 }

@@ -11,9 +11,9 @@ const bounds: Readonly<Record<string, LimitName>> = {
 /**
  * Why an input was not appended, as the caller is told. A conversation that does not exist, one of another app, one that the caller is not
  * a member of and one it is banned from are the same to it, and so are entries that do not exist and those it may not see. `type`: of the
- * input. `now` in ms since 1970.
+ * input.
  */
-export function refusal(result: Pick<AppendResult, 'status' | 'retryAt'>, type: string, now: number): NudgeError {
+export function refusal(result: Pick<AppendResult, 'status' | 'retryInMs'>, type: string): NudgeError {
   switch (result.status) {
     case 'not_found':
     case 'not_member':
@@ -43,7 +43,7 @@ export function refusal(result: Pick<AppendResult, 'status' | 'retryAt'>, type: 
     }
     case 'slow_mode':
       return new NudgeError('slow_mode', {
-        retryAfterMs: result.retryAt === null ? 1_000 : Math.max(1, Date.parse(result.retryAt) - now),
+        retryAfterMs: Math.max(1, result.retryInMs ?? 1_000),
       });
     default:
       return new NudgeError('internal', { detail: `the append answered ${result.status}` });

@@ -1,4 +1,3 @@
-import type { Clock } from '@nudge/server-kit';
 import type { JsonObject, Limits } from '@nudge/types';
 import type { Appender } from '../appender/appender.ts';
 import { refusal } from '../appender/refusal.ts';
@@ -19,7 +18,6 @@ export interface ConversationPatch {
 export interface ConversationChangesOptions {
   readonly appender: Appender;
   readonly limits: Pick<Limits, 'metadataBytes'>;
-  readonly clock: Clock;
 }
 
 /** Changes conversations themselves. Who may change what is the append's judgement. */
@@ -32,7 +30,7 @@ export class ConversationChanges {
 
   /** One entry with those of the fields that differ, none when none does. Throws `not_found`, `forbidden`, `too_large`. */
   async update({ appId, conversationId, userId, mode = 'interactive' }: Actor, patch: ConversationPatch): Promise<Change> {
-    const { appender, limits, clock } = this.#options;
+    const { appender, limits } = this.#options;
     // Judged for its size only: it travels with the other fields.
     metadataText(patch.metadata, limits);
     const wanted = Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== null && value !== undefined));
@@ -51,7 +49,7 @@ export class ConversationChanges {
       mode,
     });
     if (result.status === 'unchanged') return { seq: null, changed: false };
-    if (result.status !== 'ok') throw refusal(result, type, clock.now());
+    if (result.status !== 'ok') throw refusal(result, type);
     return { seq: result.seq, changed: true };
   }
 }

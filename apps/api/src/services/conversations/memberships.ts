@@ -142,7 +142,7 @@ export class Memberships {
 
   async #answer(result: Appended, type: MemberOperation): Promise<Change> {
     if (result.status === 'unchanged') return { seq: null, changed: false };
-    if (result.status !== 'ok') throw refusal(result, type, this.#options.clock.now());
+    if (result.status !== 'ok') throw refusal(result, type);
     await result.applied;
     return { seq: result.seq, changed: true };
   }

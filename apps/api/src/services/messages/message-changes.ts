@@ -1,4 +1,3 @@
-import type { Clock } from '@nudge/server-kit';
 import type { ActingType, JsonObject, Limits } from '@nudge/types';
 import type { Appender } from '../appender/appender.ts';
 import { refusal } from '../appender/refusal.ts';
@@ -19,7 +18,6 @@ export interface MessageChangesOptions {
   readonly appender: Appender;
   readonly secrets: ContentSecrets;
   readonly limits: Pick<Limits, 'messageBodyBytes' | 'reactionsPerMessage' | 'pinsPerConversation'>;
-  readonly clock: Clock;
 }
 
 /** What is done to messages: one acting entry each, judged by the append, which folds it into its target. */
@@ -88,7 +86,7 @@ export class MessageChanges {
       ...content,
     });
     if (result.status === 'unchanged') return { seq: null, changed: false };
-    if (result.status !== 'ok' && result.status !== 'duplicate') throw refusal(result, type, this.#options.clock.now());
+    if (result.status !== 'ok' && result.status !== 'duplicate') throw refusal(result, type);
     return { seq: result.seq, changed: true };
   }
 }

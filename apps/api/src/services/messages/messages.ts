@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type Clock, NudgeError, type Router } from '@nudge/server-kit';
+import { NudgeError, type Router } from '@nudge/server-kit';
 import type { JsonObject, Limits } from '@nudge/types';
 import type { AppendMode, ConversationStore } from '../../store/conversation-store.ts';
 import type { Appender } from '../appender/appender.ts';
@@ -39,7 +39,6 @@ export interface MessagesOptions {
   readonly secrets: ContentSecrets;
   readonly countable: CountableTypes;
   readonly limits: Pick<Limits, 'messageBodyBytes'>;
-  readonly clock: Clock;
 }
 
 /** Sends messages. */
@@ -52,7 +51,7 @@ export class Messages {
 
   /** Resolves after the commit. Throws what `refusal` names, `too_large`, `overloaded`, `database_unavailable` (then: send it again). */
   async send(send: Send, mode: Extract<AppendMode, 'interactive' | 'on_behalf'> = 'interactive'): Promise<Sent> {
-    const { appender, clock } = this.#options;
+    const { appender } = this.#options;
     const { text, hash } = await this.#content(send);
     const type = send.type ?? 'message';
     const { appId, conversationId, senderId, clientMsgId, mentions } = send;
@@ -73,7 +72,7 @@ export class Messages {
       ...(mentions === null || mentions === undefined ? {} : { mentions }),
     });
     const { status, seq, createdAt } = result;
-    if ((status !== 'ok' && status !== 'duplicate') || seq === null || createdAt === null) throw refusal(result, type, clock.now());
+    if ((status !== 'ok' && status !== 'duplicate') || seq === null || createdAt === null) throw refusal(result, type);
     return { seq, createdAt, asSent: asSent(send, countable || status === 'duplicate'), repeated: status === 'duplicate' };
   }
 

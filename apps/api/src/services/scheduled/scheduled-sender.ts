@@ -1,4 +1,4 @@
-import { type Clock, type Logger, NudgeError, type Router } from '@nudge/server-kit';
+import { type Logger, NudgeError, type Router } from '@nudge/server-kit';
 import { z } from 'zod';
 import type { ConversationStore } from '../../store/conversation-store.ts';
 import type { ScheduledKey, ScheduledStore, TakenScheduled } from '../../store/scheduled-store.ts';
@@ -16,7 +16,6 @@ export interface ScheduledSenderOptions {
   readonly router: Router<Pick<ConversationStore, 'sentEntry'>>;
   readonly scheduled: ScheduledStore;
   readonly appender: Appender;
-  readonly clock: Clock;
   readonly log: Pick<Logger, 'warn' | 'info'>;
 }
 
@@ -106,6 +105,6 @@ export class ScheduledSender {
 
   #codeOf(result: Appended, type: string): string | null {
     if (result.status === 'ok' || result.status === 'duplicate') return null;
-    throw refusal(result, type, this.#options.clock.now());
+    throw refusal(result, type);
   }
 }
