@@ -82,7 +82,7 @@ export function createPool(config: PoolConfig): Pool {
     options: SESSION.map((setting) => `-c ${setting}`).join(' '),
     types,
   });
-  pool.query = ((...args: Parameters<pg.ClientBase['query']>) => queryOnce(pool, args)) as pg.Pool['query'];
+  pool.query = ((query: string | pg.QueryConfig, values?: unknown[]) => queryOnce(pool, query, values)) as pg.Pool['query'];
   pool.on('error', onError);
   // While a client is checked out, the pool does not listen on it, and an unheard 'error' would end the process.
   pool.on('connect', (client) => {
@@ -93,11 +93,11 @@ export function createPool(config: PoolConfig): Pool {
 }
 
 /** What `pool.query` does, and no commit is taken for done whose wait was cancelled. Without callbacks: nobody here uses them. */
-async function queryOnce(pool: Pool, args: Parameters<pg.ClientBase['query']>): Promise<unknown> {
+async function queryOnce(pool: Pool, query: string | pg.QueryConfig, values?: unknown[]): Promise<pg.QueryResult> {
   const client = await pool.connect();
   let clean = false;
   try {
-    const result: unknown = await client.query(...args);
+    const result = await client.query(query, values);
     if (commitWaitCancelled(client)) throw new CommitUnconfirmed();
     clean = true;
     return result;
