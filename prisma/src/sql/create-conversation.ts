@@ -39,6 +39,12 @@ const create: Statement = {
   text: 'select status, unhidden from create_conversation($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9)',
 };
 
+/**
+ * Index: `conversation_pkey`. Lock: `for key share`, which waits for no append and none waits for; it is there for the commit, which then waits
+ * for a synchronous standby as that of the creation did, so that a creation asked for again is answered no earlier.
+ */
+const confirm: Statement = { name: 'confirm_conversation', text: 'select from conversation where id = $1 for key share' };
+
 /** Index: `conversation_pkey`, `member_pkey`. No lock. */
 const read: Statement = {
   name: 'conversation_of_user',
@@ -68,6 +74,7 @@ export async function createConversation(pool: Pool, input: NewConversation): Pr
     input.history,
   ]);
   if (status === 'not_found') return null;
+  if (status !== 'created') await run(pool, confirm, [input.id]);
   const found = await conversationOfUser(pool, input.id, input.createdBy);
   return found === null ? null : { created: status === 'created', unhidden, ...found };
 }

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { migrateJobs } from '@nudge/api/migrate-jobs';
-import { createApp, createPool, DatabaseUnavailable, migrate, type Pool, withClient } from '@nudge/db';
+import { createApp, createConversation, createPool, DatabaseUnavailable, migrate, type Pool, withClient } from '@nudge/db';
 import { createLogger, readConfig } from '@nudge/server-kit';
 import { startServer } from '@nudge/standalone';
 import { type EmbeddedPostgres, findFreePort, startEmbeddedPostgres } from '@nudge/standalone/postgres';
@@ -136,6 +137,21 @@ test('neither is a read position, and the connection is not used again', async (
     );
   });
   expect(await readUpTo(pool, id, 'bob', 2)).toMatchObject({ status: 'unchanged', readSeq: 2 });
+});
+
+test('nor a conversation, and the same again only once the standby has it', async () => {
+  const id = randomUUID();
+  const base = { id, appId: 'a', type: 'group', createdBy: 'ann', members: [], title: null, metadata: null, history: 'full' } as const;
+  const create = () => createConversation(pool, { ...base, outboxId: randomUUID() });
+  let repeated: ReturnType<typeof create> | undefined;
+  await whilePaused(async () => {
+    const outcome = create().catch((error: unknown) => error);
+    await cancelWait('create_conversation');
+    expect(await outcome).toBeInstanceOf(DatabaseUnavailable);
+    repeated = create();
+    await waiting('for key share');
+  });
+  expect(await repeated).toMatchObject({ created: false, conversation: { id } });
 });
 
 test.each([
