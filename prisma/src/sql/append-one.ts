@@ -2,7 +2,7 @@ import type { Statement } from '../statement.ts';
 import { appendColumns } from './append-columns.ts';
 
 /**
- * One plain message without `extra` into one conversation: function `append_one` (migrations/20261121000008_append_messages).
+ * One plain message without `extra` into one conversation: function `append_one` (migrations/20261121000030_append_few).
  *
  * Locks: the conversation row (`for no key update`, at most 250 ms), then the sender's member row by its update.
  * Index: `conversation_pkey`, `member_pkey`, `entry_..._client_msg_id_key`; all plans pinned by the function.
