@@ -1,11 +1,11 @@
-/** `npm run bench:compare -- <checkout> [w2 w7] [--quick]`: this checkout and another one, with the same work in turns in one run. */
+/** `npm run bench:compare -- <checkout> [w2 w3 w7] [--quick]`: this checkout and another one, with the same work in turns in one run. */
 import { resolve } from 'node:path';
 import { compareSends } from './comparison/sends.ts';
-import { compareTalk } from './comparison/talk.ts';
+import { compareLargeGroup, compareSmallGroups } from './comparison/talk.ts';
 import { NudgeServer } from './nudge-server.ts';
 import { renderTable } from './report/table.ts';
 
-const workloads = { w2: compareTalk, w7: compareSends };
+const workloads = { w2: compareSmallGroups, w3: compareLargeGroup, w7: compareSends };
 
 const words = process.argv.slice(2);
 const quick = words.includes('--quick');

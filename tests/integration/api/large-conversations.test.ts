@@ -10,7 +10,7 @@ describe('a large conversation', () => {
     await using database = await createTestDatabase();
     const app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho']);
     await using server = await startApiServer(database, {
-      config: { pace: { freeMembers: 2, msPerMember: 700, maxMs: 700 }, outboxDelayMs: 1 },
+      config: { pace: { freeMembers: 2, msPerMember: 2_000, maxMs: 2_000 }, outboxDelayMs: 1 },
     });
     const created = await server.as(app, 'ann')('POST', '/v1/conversations', { type: 'group', members: ['bob', 'cho'] });
     const { id } = created.body.conversation as { id: string };

@@ -21,9 +21,7 @@ export interface HttpTimeouts {
   readonly requestMs: number;
   /** From the first byte of a request to the end of its head. */
   readonly headersMs: number;
-  /** Between two requests; longer than that of a balancer in front (commonly 60 s), which must be the one to close. */
-  readonly keepAliveMs: number;
-  /** Without a byte in either direction. */
+  /** Without a byte in either direction, between requests too; longer than that of a balancer in front (commonly 60 s), which must be the one to close. */
   readonly idleMs: number;
   /** From the wish to stop until connections still at work are cut. */
   readonly stopMs: number;
@@ -32,7 +30,6 @@ export interface HttpTimeouts {
 const defaultTimeouts: HttpTimeouts = {
   requestMs: 15_000,
   headersMs: 10_000,
-  keepAliveMs: 65_000,
   idleMs: 75_000,
   stopMs: 4_000,
 };
@@ -85,7 +82,8 @@ export function createHttpHost(options: HttpHostOptions): HttpHost {
   const serverOptions: ServerOptions = {
     requestTimeout: timeouts.requestMs,
     headersTimeout: timeouts.headersMs,
-    keepAliveTimeout: timeouts.keepAliveMs,
+    // The idle time-out ends kept connections too. One of their own would be armed and disarmed for every request.
+    keepAliveTimeout: 0,
     // Any other protocol that is offered (h2c) may be ignored (RFC 9110, 7.8): the request is answered as if it were not.
     shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket' && server.listenerCount('upgrade') > 0,
     connectionsCheckingInterval: Math.min(1_000, timeouts.requestMs, timeouts.headersMs),

@@ -1,5 +1,6 @@
 import { userTopic } from '@nudge/server-kit';
 import { LRUCache } from 'lru-cache';
+import { TopicList, type Topics } from './topic-list.ts';
 
 /** Current members of a conversation and the version they stand for, read in one statement on the primary. */
 export interface MemberList {
@@ -11,7 +12,7 @@ export interface MemberList {
 /** Where the keys of a conversation go: one topic per member, as of `memberVersion`. */
 export interface Recipients {
   readonly memberVersion: number;
-  readonly topics: ReadonlySet<string>;
+  readonly topics: Topics;
 }
 
 /** What one version of the member list did to the one before; nothing at all when only a role, a mute or a ban changed. */
@@ -20,9 +21,9 @@ export interface MemberDelta {
   readonly left?: string;
 }
 
-/** A copy; versions that follow one another share one set, which only ever moves forward. */
+/** A copy; versions that follow one another share one list, which only ever moves forward. */
 interface Held extends Recipients {
-  readonly topics: Set<string>;
+  readonly topics: TopicList;
 }
 
 export interface MemberCacheOptions {
@@ -103,10 +104,10 @@ export class MemberCache {
 
   async #read(conversationId: string): Promise<Recipients> {
     const list = await this.#load(conversationId);
-    if (list === null) return { memberVersion: 0, topics: new Set() };
+    if (list === null) return { memberVersion: 0, topics: new TopicList() };
     const recipients = {
       memberVersion: list.memberVersion,
-      topics: new Set(list.users.map((user) => userTopic(list.appId, user))),
+      topics: new TopicList(list.users.map((user) => userTopic(list.appId, user))),
     };
     const held = this.#lists.get(conversationId);
     if (held === undefined || held.memberVersion <= recipients.memberVersion) this.#lists.set(conversationId, recipients);

@@ -1,6 +1,7 @@
 import { type Bus, type Clock, conversationTopic, userTopic } from '@nudge/server-kit';
 import { conversationLog, feedLog } from '@nudge/types';
-import type { MemberCache, MemberDelta, Recipients } from './member-cache.ts';
+import { FanOut, type FanOutContext } from './fan-out.ts';
+import type { MemberCache, MemberDelta } from './member-cache.ts';
 import { Outgoing, type Settle } from './outgoing.ts';
 import { type PaceOptions, paceOf } from './pace.ts';
 
@@ -41,43 +42,29 @@ export interface PublisherOptions {
   readonly clock: Clock;
 }
 
-/** What waits for the next fan-out of a conversation. */
-interface Pending {
-  seq: number;
-  /** Least version of the member list. */
-  memberVersion: number;
-  readonly settles: Settle[];
-}
-
-/** A conversation that has a fan-out running, a gap to keep, or both. */
-interface FanOut {
-  readonly appId: string;
-  readonly conversationId: string;
-  pending: Pending | undefined;
-  running: boolean;
-  /** Ends the gap after the last fan-out; `undefined` when it has passed. */
-  endGap: (() => void) | undefined;
-}
-
 /**
- * Announces after commit that logs have grown. Each conversation has at most one fan-out running and keeps a gap after it that grows
- * with its members; whatever comes meanwhile is one fan-out of the newest seq at the end. Those who watch the conversation hear at once,
- * through its own topic, and so do those whom an entry mentions.
+ * Announces after commit that logs have grown. The members of a conversation hear by its {@link FanOut}, the less often the more they are. Those
+ * who watch the conversation hear at once, through its own topic, and so do those whom an entry mentions.
  */
 export class Publisher {
   readonly #members: MemberCache;
-  readonly #pace: PaceOptions;
-  readonly #clock: Clock;
   readonly #outgoing: Outgoing;
+  readonly #fanOutContext: FanOutContext;
   readonly #fanOuts = new Map<string, FanOut>();
   readonly #open = new Set<Promise<void>>();
   #hurry = false;
 
   constructor(options: PublisherOptions) {
-    this.#members = options.members;
-    this.#pace = options.pace;
-    this.#clock = options.clock;
-    this.#outgoing = new Outgoing(options.bus);
+    const { members, pace, clock, bus } = options;
+    this.#members = members;
+    this.#outgoing = new Outgoing(bus);
+    this.#fanOutContext = {
+      clock,
+      members,
+      outgoing: this.#outgoing,
+      roundOf: (size) => (this.#hurry ? 0 : paceOf(size, pace)),
+      onRest: (conversationId) => this.#fanOuts.delete(conversationId),
+    };
   }
 
   /** Resolves when the bus has accepted everything these changes stand for, the last paced fan-out included; rejects when it did not. */
@@ -124,11 +111,7 @@ export class Publisher {
   /** Sends what is being held back and resolves when the bus has answered to everything. Later changes are not held back any more. */
   async drain(): Promise<void> {
     this.#hurry = true;
-    for (const fanOut of [...this.#fanOuts.values()]) {
-      fanOut.endGap?.();
-      fanOut.endGap = undefined;
-      this.#next(fanOut);
-    }
+    for (const fanOut of [...this.#fanOuts.values()]) fanOut.hurry();
     await Promise.allSettled([...this.#open]);
   }
 
@@ -181,58 +164,12 @@ export class Publisher {
     else this.#members.get(conversationId, memberVersion).then(({ topics }) => tell((topic) => topics.has(topic)), settle);
   }
 
-  #tellMembers(change: HeadChange, settle: Settle): void {
-    let fanOut = this.#fanOuts.get(change.conversationId);
+  #tellMembers({ conversationId, seq, memberVersion }: HeadChange, settle: Settle): void {
+    let fanOut = this.#fanOuts.get(conversationId);
     if (fanOut === undefined) {
-      const { appId, conversationId } = change;
-      fanOut = { appId, conversationId, pending: undefined, running: false, endGap: undefined };
+      fanOut = new FanOut(this.#fanOutContext, conversationId);
       this.#fanOuts.set(conversationId, fanOut);
     }
-    const pending = fanOut.pending;
-    if (pending === undefined) {
-      fanOut.pending = { seq: change.seq, memberVersion: change.memberVersion, settles: [settle] };
-    } else {
-      pending.seq = Math.max(pending.seq, change.seq);
-      pending.memberVersion = Math.max(pending.memberVersion, change.memberVersion);
-      pending.settles.push(settle);
-    }
-    this.#next(fanOut);
-  }
-
-  /** Starts the next fan-out if it may start now; forgets the conversation when there is none and no gap to keep. */
-  #next(fanOut: FanOut): void {
-    if (fanOut.running || fanOut.endGap !== undefined) return;
-    const pending = fanOut.pending;
-    if (pending === undefined) {
-      this.#fanOuts.delete(fanOut.conversationId);
-      return;
-    }
-    fanOut.pending = undefined;
-    fanOut.running = true;
-    const finish: Settle = (error) => {
-      fanOut.running = false;
-      for (const settle of pending.settles) settle(error);
-      this.#next(fanOut);
-    };
-    const held = this.#members.peek(fanOut.conversationId, pending.memberVersion);
-    if (held !== undefined) {
-      this.#fanOut(fanOut, pending.seq, held, finish);
-      return;
-    }
-    this.#members
-      .get(fanOut.conversationId, pending.memberVersion)
-      .then((recipients) => this.#fanOut(fanOut, pending.seq, recipients, finish), finish);
-  }
-
-  #fanOut(fanOut: FanOut, seq: number, recipients: Recipients, finish: Settle): void {
-    const publications = this.#outgoing.open(finish);
-    const message = { kind: 'key', log: conversationLog(fanOut.conversationId), seq } as const;
-    for (const topic of recipients.topics) publications.push({ topic, message });
-    const gap = this.#hurry ? 0 : paceOf(recipients.topics.size, this.#pace);
-    if (gap === 0) return;
-    fanOut.endGap = this.#clock.after(gap, () => {
-      fanOut.endGap = undefined;
-      this.#next(fanOut);
-    });
+    fanOut.tell(seq, memberVersion, settle);
   }
 }
