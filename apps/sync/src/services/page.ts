@@ -12,6 +12,8 @@ export interface Page {
   readonly deltaAt: number;
   /** Where the value of `"mine"` begins in `whole`. */
   readonly mineAt: number;
+  /** What it takes in memory. */
+  readonly bytes: number;
   readonly count: number;
   /** Its entries with reactions. Where there are any, each viewer is told beside the shared page which are the own ones. */
   readonly reacted: readonly Reacted[];
@@ -30,7 +32,12 @@ export interface PageContent {
   readonly more: boolean;
 }
 
+/**
+ * A text leaves in one write with its head up to here: Node keeps 16 KiB for it on its stack, of which it reckons three bytes a character
+ * unless all of them are ASCII.
+ */
 const SMALL_BYTES = 4096;
+const SMALL_ASCII_BYTES = 15_000;
 const NO_MINE_BYTES = '{}'.length;
 
 /** Encodes the page that everyone shares who sees the log from the same start. */
@@ -41,9 +48,11 @@ export function encodePage({ epoch, first, texts, head, oldestSeq, more }: PageC
   const ending = `{},"head":${head},"oldestSeq":${oldestSeq},"more":${more}}`;
   const text = `${opening}"entries":[${entries}],"mine":${ending}`;
   const whole = Buffer.from(text);
+  const isText = whole.length <= (whole.length === text.length ? SMALL_ASCII_BYTES : SMALL_BYTES);
   return {
     whole,
-    json: whole.length <= SMALL_BYTES ? text : whole,
+    json: isText ? text : whole,
+    bytes: whole.length + (isText ? text.length : 0),
     deltaAt: opening.length,
     mineAt: whole.length - ending.length,
     count: texts.length,
@@ -56,7 +65,7 @@ export function withMine(page: Page, own: OwnReactions): Page {
   if (own.size === 0) return page;
   const mine = Buffer.from(JSON.stringify(Object.fromEntries(own)));
   const whole = Buffer.concat([page.whole.subarray(0, page.mineAt), mine, page.whole.subarray(page.mineAt + NO_MINE_BYTES)]);
-  return { ...page, whole, json: whole };
+  return { ...page, whole, json: whole, bytes: whole.length };
 }
 
 /** The page as the value of one log in `POST /v1/sync`. With `tooLong` the client starts a new range at `snapshotSeq`. */

@@ -126,8 +126,8 @@ export class Tail {
     if (!holdsFresh(this.#run, from, to)) return undefined;
     const page = encodePage({ epoch, first: from, texts: cut(this.#run, from, to), head, oldestSeq: start, more });
     this.#memos.push({ window, start, epoch, page });
-    this.#resize(page.whole.length);
-    if (this.#memos.length > MEMO_PAGES) this.#resize(-(this.#memos.shift()?.page.whole.length ?? 0));
+    this.#resize(page.bytes);
+    if (this.#memos.length > MEMO_PAGES) this.#resize(-(this.#memos.shift()?.page.bytes ?? 0));
     return page;
   }
 
@@ -183,7 +183,7 @@ export class Tail {
 
   #setRun(run: KeptRun | undefined): void {
     let by = 0;
-    for (const memo of this.#memos) by -= memo.page.whole.length;
+    for (const memo of this.#memos) by -= memo.page.bytes;
     for (const text of this.#run?.texts ?? []) by -= bytesOf(text);
     for (const text of run?.texts ?? []) by += bytesOf(text);
     this.#run = run;

@@ -12,7 +12,7 @@ export interface PaceOptions {
  * of one conversation a little above 1,000 until it reaches the cap: with 1,000 online, a delivery then costs less than pushing the body
  * itself would (bench, W3 and W8), and everybody hears within a second. Who watches the conversation does not wait at all.
  */
-export const defaultPace: PaceOptions = { freeMembers: 100, msPerMember: 1, maxMs: 900 };
+export const defaultPace: PaceOptions = { freeMembers: 100, msPerMember: 1, maxMs: 880 };
 
 /** Least time between two keys of the same member of a conversation with so many, ms. */
 export function paceOf(members: number, pace: PaceOptions): number {

@@ -69,7 +69,7 @@ const head = (seq: number, extra: Partial<HeadChange> = {}): HeadChange => ({
 
 describe('the pace of fan-outs', () => {
   it('is free for small conversations, grows with the members and has a cap', () => {
-    expect([0, 2, 100, 101, 1_000, 10_000].map((members) => paceOf(members, defaultPace))).toEqual([0, 0, 0, 1, 900, 900]);
+    expect([0, 2, 100, 101, 1_000, 10_000].map((members) => paceOf(members, defaultPace))).toEqual([0, 0, 0, 1, 880, 880]);
   });
 });
 
