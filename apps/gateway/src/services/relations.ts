@@ -277,7 +277,7 @@ export class Relations {
   async #compare(): Promise<void> {
     const all = this.#all;
     this.#all = false;
-    const { clock, inUse, idlePerRecheck = 200 } = this.#options;
+    const { clock, inUse, idlePerRecheck = 1_000 } = this.#options;
     const startedAt = clock.now();
     const due = [...this.#byTopic.values()].filter((relation) => all || relation.isUnsure || !relation.isLoaded || inUse(relation));
     if (!all) due.push(...this.#nextIdle(idlePerRecheck, new Set(due)));

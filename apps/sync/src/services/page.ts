@@ -48,11 +48,12 @@ export function encodePage({ epoch, first, texts, head, oldestSeq, more }: PageC
   const ending = `{},"head":${head},"oldestSeq":${oldestSeq},"more":${more}}`;
   const text = `${opening}"entries":[${entries}],"mine":${ending}`;
   const whole = Buffer.from(text);
-  const isText = whole.length <= (whole.length === text.length ? SMALL_ASCII_BYTES : SMALL_BYTES);
+  const isAscii = whole.length === text.length;
+  const isText = whole.length <= (isAscii ? SMALL_ASCII_BYTES : SMALL_BYTES);
   return {
     whole,
     json: isText ? text : whole,
-    bytes: whole.length + (isText ? text.length : 0),
+    bytes: whole.length + (isText ? text.length * (isAscii ? 1 : 2) : 0),
     deltaAt: opening.length,
     mineAt: whole.length - ending.length,
     count: texts.length,

@@ -11,6 +11,9 @@ const defaultRetryAfterMs = 1_000;
 /** Status under which a request is counted whose client did not wait for the answer. */
 export const clientGoneStatus = 499;
 
+/** How long a client is told that its connection is kept, s: a little less than the host's idle time-out. Without a word some let go after 4 s. */
+const keptSeconds = 70;
+
 /** One request and its answer. It is the handler's context; what few handlers need is made on first use. */
 export class Exchange implements RequestContext {
   readonly requestId: string;
@@ -124,6 +127,7 @@ export class Exchange implements RequestContext {
       'X-Request-Id',
       this.requestId,
     ];
+    if (this.res.shouldKeepAlive) headers.push('Keep-Alive', `timeout=${keptSeconds}`);
     const rate = this.#rate;
     if (rate !== undefined) {
       const reset = String(Math.ceil(rate.resetMs / 1000));

@@ -45,6 +45,7 @@ describe.each(['hot', 'express'] as const)('a request that came in by %s', (moun
     expect(Object.fromEntries(response.headers)).toMatchObject({
       'content-type': 'application/json',
       'cache-control': 'no-store',
+      'keep-alive': 'timeout=70',
       'x-content-type-options': 'nosniff',
       'ratelimit-limit': '300',
       'ratelimit-remaining': '299',

@@ -134,6 +134,21 @@ describe('a fan-out', () => {
     expect([world.seqsOf(topicOf(638)), head.settled?.at]).toEqual([[1, 2], 100]);
   });
 
+  it('fails only what was waiting when the bus was asked: what came up meanwhile is told', async () => {
+    const world = new World(10, () => 0);
+    world.tell(1);
+    await world.pass(0);
+    world.isRefusing = true;
+    const refused = world.tell(2);
+    const meanwhile = world.tell(3);
+    await turn();
+    world.isRefusing = false;
+    await world.pass(0);
+    expect(refused.settled?.error).toBeInstanceOf(Error);
+    expect(meanwhile.settled).toEqual({ at: 0, error: undefined });
+    expect(world.seqsOf(topicOf(0))).toEqual([1, 3]);
+  });
+
   it('works for a conversation without anybody in it', async () => {
     const world = new World(0);
     const head = world.tell(1);

@@ -41,7 +41,7 @@ export interface FanOutContext {
  * go; and while a big conversation keeps talking, each member hears once in a round, everyone at a time of his own: neither the bus
  * nor the pulls that follow come in bursts.
  *
- * Nobody waits longer than a round, since by then the walk has been everywhere. One publication at a time is under way.
+ * Nobody waits longer than a round and a turn: by then the walk has been everywhere. One publication at a time is under way.
  */
 export class FanOut {
   readonly #context: FanOutContext;
@@ -56,8 +56,9 @@ export class FanOut {
   /** Part of a round that may be walked at once, 0 to 1, as of `#earnedAt`. */
   #earned = 1;
   #earnedAt: number;
-  /** It waits for the members, or for the bus. */
+  /** It waits for the members, or for the bus; and how many heads were waiting when it began to. */
   #isBusy = false;
+  #concerned = 0;
   #cancelTimer: (() => void) | undefined;
 
   constructor(context: FanOutContext, conversationId: string) {
@@ -99,7 +100,7 @@ export class FanOut {
       this.#takeTurn(held);
       return;
     }
-    this.#isBusy = true;
+    this.#begin();
     members.get(this.#conversationId, this.#memberVersion).then(
       (recipients) => {
         this.#isBusy = false;
@@ -139,18 +140,24 @@ export class FanOut {
       return;
     }
     if (this.#roundMs > 0) this.#earned -= told.length / topics.size;
-    this.#isBusy = true;
+    this.#begin();
     const message = { kind: 'key', log: this.#log, seq: this.#seq } as const;
     const publications = outgoing.open((error) => this.#finish(error));
     for (const topic of told) publications.push({ topic, message });
   }
 
+  #begin(): void {
+    this.#isBusy = true;
+    this.#concerned = this.#waiting.length;
+  }
+
+  /** Ends what everybody has been told of; or, with an error, what was waiting when the failed call began. */
   #finish(error?: unknown): void {
     this.#isBusy = false;
     const { lap, spot } = this.#place;
-    const isOpen = ({ since }: Waiting): boolean => error === undefined && !isRound(since, lap, spot);
-    const open = this.#waiting.findIndex(isOpen);
-    for (const { settle } of this.#waiting.splice(0, open < 0 ? this.#waiting.length : open)) settle(error);
+    const open = this.#waiting.findIndex(({ since }) => !isRound(since, lap, spot));
+    const told = open < 0 ? this.#waiting.length : open;
+    for (const { settle } of this.#waiting.splice(0, error === undefined ? told : this.#concerned)) settle(error);
     if (this.#waiting.length > 0 && this.#roundMs > 0) this.#walkIn(Math.max(leastTurnMs, this.#roundMs / turnsPerRound));
     else this.#walk();
   }
