@@ -135,6 +135,13 @@ describe('what is no proper request', () => {
     expect(await raw('GET /healthz HTTP/1.1\r\nHost: x\r\n')).toMatch(/^HTTP\/1.1 408 /);
   });
 
+  it('is closed when it is silent for too long, after an answer as before the first request', async () => {
+    const { raw, token } = await start({ timeouts: { idleMs: 200 } });
+    const answered = await raw(`GET /v1/wait HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    expect(answered).toMatch(/^HTTP\/1.1 200 .*\r\nKeep-Alive: timeout=70\r\n/s);
+    expect(await raw('')).toBe('');
+  });
+
   it('chunks that never end are 413, then cut off', async () => {
     const { token, url } = await start();
     const socket = connect(Number(new URL(url).port), '127.0.0.1');

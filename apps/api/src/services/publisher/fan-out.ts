@@ -6,7 +6,7 @@ import { compareSpots, firstSpot, type Spot } from './topic-list.ts';
 
 /**
  * Turns into which a round is divided at most, and their least distance, ms. With one, all pull in the same moment and wait for each other;
- * with many, each pull finds the process cold (ADR 15).
+ * with many, each pull costs more (ADR 15).
  */
 const turnsPerRound = 4;
 const leastTurnMs = 10;
@@ -29,7 +29,7 @@ export interface FanOutContext {
   readonly clock: Clock;
   readonly members: Pick<MemberCache, 'peek' | 'get'>;
   readonly outgoing: Pick<Outgoing, 'open'>;
-  /** Time a round over so many members takes at least, ms: how often one of them hears at most. */
+  /** Time a round over so many members takes, ms; 0: everybody is told at once, always. */
   readonly roundOf: (members: number) => number;
   /** Everybody knows, and could be told the next head at once: nothing is lost when the fan-out is forgotten. */
   readonly onRest: (conversationId: string) => void;
@@ -38,8 +38,8 @@ export interface FanOutContext {
 /**
  * Tells the members of one conversation how far its log has got. It walks in a circle, tells whom it comes by the newest seq, and stops
  * when everybody knows. It may walk one round at once and earns the next one with time. So a message after a silence is told to all in one
- * go; and while a big conversation keeps talking, each member hears once in a round, everyone at a time of his own: neither the bus
- * nor the pulls that follow come in bursts.
+ * go (some hear of the next before a round is over); and while a big conversation keeps talking, each member hears once in a round, a
+ * part of them at a time: neither the bus nor the pulls that follow come in one burst.
  *
  * Nobody waits longer than a round and a turn: by then the walk has been everywhere. One publication at a time is under way.
  */
