@@ -29,9 +29,14 @@ const keep = (line: string) => {
   lines += line;
 };
 const log = createLogger({ name: 'test', destination: { write: keep } });
+/** At once: who reads in between would find an empty file. */
+const put = async (file: string, text: string) => {
+  await writeFile(`${file}.new`, text);
+  await rename(`${file}.new`, file);
+};
 const write = async (pair: SelfSigned) => {
-  await writeFile(join(dir, 'tls.crt'), pair.cert);
-  await writeFile(join(dir, 'tls.key'), pair.key);
+  await put(join(dir, 'tls.crt'), pair.cert);
+  await put(join(dir, 'tls.key'), pair.key);
 };
 const files = () => ({ cert: join(dir, 'tls.crt'), key: join(dir, 'tls.key') });
 const open = async (of = files()) => stack.use(await openTls({ files: of, log, metrics, pollMs: 10 }));
@@ -124,10 +129,10 @@ describe('a server with a certificate', () => {
     await write(selfSigned('one'));
     const { url } = await serve();
     const failures = async () => Number(/^nudge_tls_reload_failures_total (\d+)/m.exec(await metrics.text())?.[1]);
-    await writeFile(files().cert, selfSigned('two').cert);
+    await put(files().cert, selfSigned('two').cert);
     await eventually(() => lines.includes('is not the key of the certificate'));
     expect(await shownBy(url)).toBe('one');
-    await writeFile(files().cert, 'garbage');
+    await put(files().cert, 'garbage');
     await eventually(() => lines.includes('holds no certificate'));
     await unlink(files().key);
     await eventually(() => lines.includes('cannot be read (ENOENT)'));
