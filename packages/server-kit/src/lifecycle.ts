@@ -1,24 +1,24 @@
 import { constants } from 'node:os';
 import type { Logger } from './log.ts';
 
-/**
- * A signal that comes again within this time is the same one, ms: Ctrl-C in a terminal reaches the whole process group, and npm passes on to
- * its child what it got itself.
- */
-const SAME_SIGNAL_MS = 1_000;
-
 export interface MainOptions {
   readonly log?: Logger;
   /** How long the process may take to end after a signal, ms. */
   readonly deadlineMs?: number;
+  /**
+   * A signal that comes again within this time is the same one, ms: Ctrl-C in a terminal reaches the whole process group, and npm passes on to
+   * its child what it got itself.
+   */
+  readonly sameSignalMs?: number;
 }
 
 /**
  * The life of a process: start, wait for SIGINT or SIGTERM, dispose. Sets the exit code and lets the process end by itself; ends it at the
- * deadline and on a second signal (see {@link SAME_SIGNAL_MS}). A failure that no one caught is logged and stops the process too: no one knows its state.
+ * deadline and on a second signal (see {@link MainOptions.sameSignalMs}). A failure that no one caught is logged and stops the process too: no
+ * one knows its state.
  */
 export async function runMain(start: () => Promise<AsyncDisposable>, options: MainOptions = {}): Promise<void> {
-  const { log, deadlineMs = 10_000 } = options;
+  const { log, deadlineMs = 10_000, sameSignalMs = 1_000 } = options;
   const stop = Promise.withResolvers<void>();
   let stopping = false;
   let first: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
@@ -32,7 +32,7 @@ export async function runMain(start: () => Promise<AsyncDisposable>, options: Ma
     stop.resolve();
   };
   const onSignal = (signal: NodeJS.Signals) => {
-    if (signal === first?.signal && performance.now() - first.at < SAME_SIGNAL_MS) return;
+    if (signal === first?.signal && performance.now() - first.at < sameSignalMs) return;
     if (stopping) process.exit(128 + (constants.signals[signal] ?? 0));
     first = { signal, at: performance.now() };
     log?.info({ signal }, 'stopping');
