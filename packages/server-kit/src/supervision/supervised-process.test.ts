@@ -14,7 +14,7 @@ async function start(script: string, options: Partial<SupervisedProcessOptions> 
     command: [execPath, '-e', script],
     env: {},
     check: async () => lines.includes('up'),
-    stopMs: 2_000,
+    stopMs: 20_000,
     onLine: (line) => lines.push(line),
     onEvent: (event) => events.push(event),
     ...options,
@@ -38,7 +38,7 @@ describe('a supervised process', () => {
     await using _ = supervised;
     const { pid } = supervised;
     supervised.signal('SIGKILL');
-    await eventually(() => supervised.starts === 2 && supervised.state === 'serving');
+    await eventually(() => supervised.starts === 2 && supervised.state === 'serving', 20_000);
     expect(supervised.pid).not.toBe(pid);
     expect(events.slice(1)).toMatchObject([
       { type: 'ended', pid, end: { code: null, signal: 'SIGKILL' }, restartInMs: 200 },
@@ -70,7 +70,7 @@ describe('a supervised process', () => {
   it('is not started again while it is being stopped', async () => {
     const { supervised, events } = await start(idle);
     supervised.signal('SIGKILL');
-    await eventually(() => events.some(({ type }) => type === 'ended'));
+    await eventually(() => events.some(({ type }) => type === 'ended'), 20_000);
     await supervised.stop();
     expect([supervised.state, supervised.starts]).toEqual(['stopped', 1]);
   });
