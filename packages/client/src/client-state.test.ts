@@ -156,12 +156,15 @@ describe('positions', () => {
       connection.notify(['c/c1', server.append('c1')]);
       await view;
     }
-    await vi.waitFor(() => expect(delivered()).toEqual([{ seq: 1 }]));
+    await vi.waitFor(() => expect(delivered()).toEqual([{ seq: 1 }]), { timeout: 10_000 });
     // The pause begins with the answer, which the server has given before this.
-    await vi.waitFor(() => {
-      clock.advance(1_000);
-      expect(delivered()).toEqual([{ seq: 1 }, { seq: 5 }]);
-    });
+    await vi.waitFor(
+      () => {
+        clock.advance(1_000);
+        expect(delivered()).toEqual([{ seq: 1 }, { seq: 5 }]);
+      },
+      { timeout: 10_000 },
+    );
   });
 
   it('of delivery are not told when switched off, nor for what the user wrote or did not come as a message', async () => {

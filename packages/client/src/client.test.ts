@@ -390,7 +390,7 @@ describe('sending', () => {
     const stop = new AbortController();
     const aborted = client.send('c1', { text: 'x' }, { signal: stop.signal });
     const closed = client.send('c2', { text: 'x' });
-    await vi.waitFor(() => expect(server.seen.length).toBe(2));
+    await vi.waitFor(() => expect(server.seen.length).toBe(2), { timeout: 10_000 });
     stop.abort();
     await expect(aborted).rejects.toMatchObject({ code: 'aborted' });
     await client.close();
@@ -415,7 +415,9 @@ describe('tokens', () => {
     const client = make({ getToken: () => tokenOf('alice', 2) });
     const connection = await connected(client);
     connection.control({ type: 'token_expiring' });
-    await vi.waitFor(() => expect(connection.requests).toEqual([{ event: 'reauth', payload: { token: tokenOf('alice', 2) } }]));
+    await vi.waitFor(() => expect(connection.requests).toEqual([{ event: 'reauth', payload: { token: tokenOf('alice', 2) } }]), {
+      timeout: 10_000,
+    });
   });
 
   it('that expired are replaced before the next connection', async () => {

@@ -155,9 +155,9 @@ describe('the link', () => {
       .mockRejectedValueOnce(new TypeError('fetch failed'))
       .mockResolvedValue(Response.json({ gateways: [], sync: 'x', ttlSeconds: 1 }));
     make('dispatcher', fetch).start();
-    await vi.waitFor(() => expect(told).toEqual(['network - retry in 250']));
+    await vi.waitFor(() => expect(told).toEqual(['network - retry in 250']), { timeout: 10_000 });
     clock.advance(250);
-    await vi.waitFor(() => expect(told).toEqual(['network - retry in 250', 'overloaded - retry in 500']));
+    await vi.waitFor(() => expect(told).toEqual(['network - retry in 250', 'overloaded - retry in 500']), { timeout: 10_000 });
   });
 
   it('stopped while it dials, stays away', async () => {
@@ -165,7 +165,7 @@ describe('the link', () => {
     link.start();
     link.stop();
     await Promise.resolve();
-    await vi.waitFor(() => expect(clock.pending).toBe(0));
+    await vi.waitFor(() => expect(clock.pending).toBe(0), { timeout: 10_000 });
     expect(transport.connections).toHaveLength(0);
     expect(told).toEqual([]);
   });
