@@ -19,6 +19,8 @@ function project(name: string, include: string[]): TestProjectInlineConfiguratio
       execArgv: conditions.map((condition) => `--conditions=${condition}`),
       testTimeout: 30_000,
       hookTimeout: 60_000,
+      // A second, the default, is less than what a busy machine may stand still for.
+      expect: { poll: { timeout: 10_000 } },
       server: { deps: { inline: [/^@nudge\//] } },
     },
   };
