@@ -1,9 +1,9 @@
 import { connectRedis, RedisGatewayDirectory } from '@nudge/server-kit';
 import { expect, test } from 'vitest';
 import { httpClient } from '../protocol/support/http.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { startFleet } from './support/fleet.ts';
-import { freePorts } from './support/free-ports.ts';
 import { startStack } from './support/stack.ts';
 
 /** Two refused connections, each with its jitter, and the welcome of the third, on a machine that does other things. */

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePorts } from '../support/free-ports.ts';
 import { type Child, startChild } from '../support/process.ts';
 import { createTempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { isAlive } from './support/alive.ts';
-import { freePorts } from './support/free-ports.ts';
 
 const launcher = new URL('../../apps/standalone/src/cluster/main.ts', import.meta.url).pathname;
 const demo = new URL('../../apps/standalone/src/demo/terminal/main.ts', import.meta.url).pathname;

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { httpClient } from '../protocol/support/http.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { type Child, startChild } from '../support/process.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { isAlive } from './support/alive.ts';
 import { Crowd } from './support/crowd.ts';
-import { freePorts } from './support/free-ports.ts';
 import { type Stack, startStack } from './support/stack.ts';
 
 const script = new URL('../../apps/gateway/src/main.ts', import.meta.url).pathname;

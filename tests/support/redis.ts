@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { redisServerBinary } from '@nudge/standalone/redis';
+import { freePorts } from './free-ports.ts';
 import { createTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 import { createTempDir } from './temp-dir.ts';
 import { waitFor } from './wait-for.ts';
@@ -9,6 +10,8 @@ import { waitFor } from './wait-for.ts';
 /** A `redis-server` of one's own on a free port of 127.0.0.1. Disposing kills it. */
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
+  /** Of a cluster node: where the others of the cluster reach it. */
+  readonly busPort: number;
   readonly url: string;
   readonly pid: number;
   /** Sends a command and returns the answer: text, number, null or a list of those. An error answer rejects. */
@@ -28,10 +31,19 @@ export interface RedisServerOptions {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const binary = await redisServerBinary();
   const dir = await createTempDir('redis');
-  const port = await freePort();
+  const port = await freePorts(2);
+  const busPort = port + 1;
   let child: ChildProcess | undefined;
   const start = async () => {
-    const settings = { bind: '127.0.0.1', port: String(port), dir: dir.path, save: '', appendonly: 'no', ...options.settings };
+    const settings = {
+      bind: '127.0.0.1',
+      port: String(port),
+      'cluster-port': String(busPort),
+      dir: dir.path,
+      save: '',
+      appendonly: 'no',
+      ...options.settings,
+    };
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const started = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const output: string[] = [];
@@ -54,6 +66,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   await start();
   return {
     port,
+    busPort,
     url: `redis://127.0.0.1:${port}`,
     get pid() {
       if (child?.pid === undefined) throw new Error('redis does not run');
@@ -91,7 +104,8 @@ export async function startRedisCluster({ proxied = false } = {}): Promise<Redis
   const settings = {
     'cluster-enabled': 'yes',
     'cluster-config-file': 'nodes.conf',
-    'cluster-node-timeout': '1500',
+    // A node that stands still for less is not failed over: the machine has other things to do.
+    'cluster-node-timeout': '4000',
     'cluster-replica-validity-factor': '0',
     'repl-diskless-sync-delay': '0',
   };
@@ -100,14 +114,14 @@ export async function startRedisCluster({ proxied = false } = {}): Promise<Redis
   const networks = proxied ? await Promise.all(servers.map(({ port }) => createTcpProxy({ port }))) : [];
   for (const [at, network] of networks.entries()) {
     stack.use(network);
-    const { port } = servers[at] ?? network;
-    await servers[at]?.command(
+    const server = servers[at];
+    await server?.command(
       'CONFIG',
       'SET',
       'cluster-announce-port',
       String(network.port),
       'cluster-announce-bus-port',
-      String(port + 10_000),
+      String(server.busPort),
     );
   }
   const ids = await Promise.all(servers.map(async (server) => String(await server.command('CLUSTER', 'MYID'))));
@@ -115,7 +129,7 @@ export async function startRedisCluster({ proxied = false } = {}): Promise<Redis
   if (first === undefined) throw new Error('no servers');
   for (const [at, server] of servers.entries()) {
     await server.command('CLUSTER', 'SET-CONFIG-EPOCH', String(at + 1));
-    if (at > 0) await server.command('CLUSTER', 'MEET', '127.0.0.1', String(first.port));
+    if (at > 0) await server.command('CLUSTER', 'MEET', '127.0.0.1', String(first.port), String(first.busPort));
   }
   for (let at = 0; at < masters; at++) {
     const [from, to] = [Math.floor((at * slots) / masters), Math.floor(((at + 1) * slots) / masters) - 1];
@@ -171,20 +185,8 @@ export async function startRedisCluster({ proxied = false } = {}): Promise<Redis
   };
 }
 
-/** A port that is free, with the one 10,000 above it, which a cluster node uses for its bus. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    server.close();
-    await once(server, 'close');
-    if (address !== null && typeof address === 'object' && address.port + 10_000 < 65_536) return address.port;
-  }
-}
-
 /** One command on a connection of its own, past every client library. */
-export async function redisCommand(port: number, words: readonly string[], timeoutMs = 2_000): Promise<RedisReply> {
+export async function redisCommand(port: number, words: readonly string[], timeoutMs = 10_000): Promise<RedisReply> {
   const socket = createConnection({ host: '127.0.0.1', port });
   const timer = setTimeout(() => socket.destroy(new Error(`redis on ${port} did not answer`)), timeoutMs);
   try {

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import {
   dropSlot,
-  findFreePort,
   launchServer,
   type Primary,
   prepareBinaries,
@@ -12,6 +11,7 @@ import {
   standbySettings,
 } from '@nudge/standalone/postgres';
 import pg from 'pg';
+import { freePorts } from './free-ports.ts';
 import { collectLog } from './logs.ts';
 import { createTempDir } from './temp-dir.ts';
 import { waitFor } from './wait-for.ts';
@@ -67,7 +67,7 @@ async function startReplica(options: ReplicaOptions, prepared: Prepared): Promis
   const { log, lines } = collectLog();
   const user = await serverUserFor(prepared.clusterDir);
   const binaries = await prepareBinaries({ users: [user], copyInto: prepared.clusterDir, log });
-  const port = await findFreePort();
+  const port = await freePorts(1);
   const overrides = {
     ...(await standbySettings(primary)),
     recovery_min_apply_delay: `${applyDelayMs}ms`,
@@ -118,10 +118,12 @@ async function startReplica(options: ReplicaOptions, prepared: Prepared): Promis
     },
     async caughtUp() {
       const [head] = await query<{ lsn: string }>(primary.adminConnectionString, 'select pg_current_wal_lsn() as lsn');
-      await waitFor(`replay to reach ${head?.lsn}`, async () => {
+      const there = async () => {
         const [row] = await ask<{ there: boolean }>('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [head?.lsn]);
         return row?.there;
-      });
+      };
+      // The log is that of all databases of the server: another file may be filling tables.
+      await waitFor(`replay to reach ${head?.lsn}`, there, { timeoutMs: 60_000 });
     },
     async promote() {
       await ask('select pg_promote(true, 30)');
