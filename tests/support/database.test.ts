@@ -26,7 +26,7 @@ test('two test databases share nothing, and go away', async () => {
 });
 
 test('a connection that was left open fails, and the database goes away all the same', async () => {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase({ leakGraceMs: 500 });
   const leak = new pg.Client({
     connectionString: database.connectionString,
     application_name: 'forgotten',
