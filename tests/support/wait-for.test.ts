@@ -26,6 +26,19 @@ test('a check that throws is asked again', async () => {
   expect(found).toBe(2);
 });
 
+test('looks once more after a time in which nothing could come', async () => {
+  const began = performance.now();
+  let came = false;
+  setTimeout(() => {
+    came = true;
+  }, 0);
+  const check = () => {
+    while (!came && performance.now() < began + 20);
+    return came;
+  };
+  expect(await waitFor('a late word', check, { timeoutMs: 5, intervalMs: 5 })).toBe(true);
+});
+
 test('gives up with what was waited for and what was seen last', async () => {
   const options = { timeoutMs: 5, intervalMs: 1 };
   await expect(waitFor('rain', () => null, options)).rejects.toThrow('waited 5 ms for rain; at last saw null');

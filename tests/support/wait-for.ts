@@ -21,7 +21,7 @@ export async function waitFor<T>(
   { timeoutMs = 10_000, intervalMs = 20 }: WaitOptions = {},
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
-  for (;;) {
+  for (let isLast = false; ; ) {
     let seen: T | Nothing;
     let thrown: unknown;
     try {
@@ -30,11 +30,13 @@ export async function waitFor<T>(
     } catch (error) {
       thrown = error;
     }
-    if (performance.now() >= deadline) {
+    if (isLast) {
       const last =
         thrown === undefined ? `saw ${inspect(seen)}` : `the check failed: ${thrown instanceof Error ? thrown.message : inspect(thrown)}`;
       throw new Error(`waited ${timeoutMs} ms for ${what}; at last ${last}`, { cause: thrown });
     }
+    // Where this process stood still until the deadline, what came meanwhile is only read now: one more look.
+    isLast = performance.now() >= deadline;
     await delay(intervalMs);
   }
 }
