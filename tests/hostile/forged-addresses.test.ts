@@ -1,4 +1,5 @@
 import { createClientAddress } from '@nudge/server-kit';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import {
@@ -18,6 +19,8 @@ afterAll(() => world?.[Symbol.asyncDispose]());
 function start(proxies: readonly string[]): Promise<GatewayServer> {
   return startGatewayServer(world, {
     limits: { handshakesPerAddressPer10Seconds: share },
+    // It stands still: a part of the share comes back with every few seconds.
+    clock: new ManualClock(),
     deps: { clientAddress: createClientAddress(proxies) },
   });
 }

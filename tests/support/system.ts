@@ -29,9 +29,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   await using stack = new AsyncDisposableStack();
   const database = options.database ?? stack.use(await createTestDatabase());
   const [app, otherApp] = options.apps ?? [await seedApp(database, 'one'), await seedApp(database, 'two')];
-  const config: Config = readConfig({ PORT: '0', ...options.env });
+  // The machine is shared by test processes: a time in which this one stood still is no load, and no reason to hide a user whose relations are late.
+  const config: Config = readConfig({ PORT: '0', LIMIT_EVENT_LOOP_DELAY_MS: '60000', ...options.env });
+  const gateway = { relationsWaitMs: 30_000, ...options.compose?.gateway };
   const log = options.log ?? createLogger({ name: 'test', level: 'silent' });
-  const server = stack.use(await startServer({ config, connectionString: database.connectionString, log, ...options.compose }));
+  const server = stack.use(await startServer({ config, connectionString: database.connectionString, log, ...options.compose, gateway }));
   const running = stack.move();
   const port = Number(new URL(server.url).port);
   return { url: server.url, port, database, server, app, otherApp, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
