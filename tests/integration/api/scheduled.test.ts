@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ApiStores } from '@nudge/api';
 import { mintToken, NudgeError } from '@nudge/server-kit';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { describe, expect, it } from 'vitest';
 import { runTogether } from '../../support/barrier.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -16,6 +17,8 @@ const quick = { jobs: quickJobs };
 const sweeping = { jobs: { ...idleJobs, sweepSeconds: 1, sweepAgeMs: 1 } };
 
 const ahead = (ms: number): string => new Date(Date.now() + ms).toISOString();
+/** Far enough for every step that must precede it: see `letCome`. */
+const later = (): string => ahead(60_000);
 
 async function group(caller: Caller, members: readonly string[] = ['bob']): Promise<string> {
   const { body } = await caller('POST', '/v1/conversations', { type: 'group', members });
@@ -34,13 +37,28 @@ const sent = (database: TestDatabase, id: string) =>
 const waiting = async (caller: Caller) =>
   (await caller('GET', '/v1/me/scheduled')).body.items as { id: string; clientMsgId: string; failed?: string }[];
 
-const untilSent = (database: TestDatabase, id: string, clientMsgId: string) =>
-  waitFor(
-    `${clientMsgId} to be sent`,
-    async () =>
-      (await sent(database, id)).some((row) => row.client_msg_id === clientMsgId) &&
-      (await database.query('select from scheduled where client_msg_id = $1', [clientMsgId])).length === 0,
+/** Has every job done now that waits for its time or for another try. */
+const wake = (database: TestDatabase) =>
+  database.query(`update jobs.job set start_after = now() where name = 'scheduled' and state in ('created', 'retry')`);
+
+/** Lets the time come of all that waits; answers when that is. */
+async function letCome(database: TestDatabase): Promise<Date> {
+  const [row] = await database.query<{ send_at: Date }>(
+    `update scheduled set send_at = date_trunc('milliseconds', clock_timestamp()) where taken_at is null returning send_at`,
   );
+  await wake(database);
+  if (row === undefined) throw new Error('nothing waits');
+  return row.send_at;
+}
+
+const untilSent = (database: TestDatabase, id: string, clientMsgId: string) =>
+  waitFor(`${clientMsgId} to be sent`, async () => {
+    await wake(database);
+    return (
+      (await sent(database, id)).some((row) => row.client_msg_id === clientMsgId) &&
+      (await database.query('select from scheduled where client_msg_id = $1', [clientMsgId])).length === 0
+    );
+  });
 
 /** The stores, with `wrap` around taking a message. */
 const taking =
@@ -70,17 +88,20 @@ describe('a message with sendAt', () => {
     const id = await group(ann);
     await ann('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'quoted', body: { text: 'before' } });
     const bob = await listenToUser(server.bus, 'demo', 'bob');
-    const sendAt = ahead(800);
+    const sendAt = later();
     const first = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
     expect([first.status, first.body.sendAt]).toEqual([202, sendAt]);
     const again = await schedule(ann, id, 'm1', sendAt, { replyTo: 2, mentions: ['bob'], expiresIn: 60 });
     expect([again.status, again.body]).toEqual([202, first.body]);
     expect(await waiting(ann)).toMatchObject([{ id: first.body.scheduledId, clientMsgId: 'm1', conversationId: id, body: { text: 'm1' } }]);
     expect(await waiting(server.as(app, 'bob'))).toEqual([]);
+    const jobs = await database.query('select start_after from jobs.job where id = $1', [first.body.scheduledId]);
+    expect(jobs).toEqual([{ start_after: new Date(sendAt) }]);
+    const came = await letCome(database);
     await untilSent(database, id, 'm1');
     const [row] = await database.query(
       `select reply_seq, mentions, expires_at is not null as expires, countable, created_at >= $2 as in_time from entry where conversation_id = $1 and seq = 3`,
-      [id, sendAt],
+      [id, came],
     );
     expect(row).toEqual({ reply_seq: '2', mentions: ['bob'], expires: true, countable: true, in_time: true });
     await waitFor('the key', () => bob.highest(`c/${id}`) === 3);
@@ -96,16 +117,20 @@ describe('a message with sendAt', () => {
     const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
     const id = await group(ann);
     await ann('PATCH', `/v1/conversations/${id}`, { slowModeSeconds: 3_600 });
-    for (const clientMsgId of ['m1', 'm2', 'm3']) expect((await schedule(bob, id, clientMsgId, ahead(300))).status).toBe(202);
+    for (const clientMsgId of ['m1', 'm2', 'm3']) expect((await schedule(bob, id, clientMsgId, later())).status).toBe(202);
+    await letCome(database);
     await waitFor('the first', async () => (await sent(database, id)).length > 0);
-    await waitFor('the others to be taken up', async () => {
-      const [row] = await database.query<{ taken: number }>('select count(*)::int as taken from scheduled where taken_at is not null');
-      return row?.taken === 2;
+    await waitFor('the others to be taken up, and the first to be ended', async () => {
+      const rows = await database.query<{ taken: boolean }>('select taken_at is not null as taken from scheduled');
+      return rows.length === 2 && rows.every(({ taken }) => taken);
     });
     expect(await sent(database, id)).toHaveLength(1);
     expect((await waiting(bob)).map(({ failed }) => failed)).toEqual([undefined, undefined]);
     await database.query(`update member set last_sent_at = now() - interval '2 hours' where user_id = 'bob'`);
-    await waitFor('the second', async () => (await sent(database, id)).length === 2, { timeoutMs: 20_000 });
+    await waitFor('the second', async () => {
+      await wake(database);
+      return (await sent(database, id)).length === 2;
+    });
   });
 
   it('can be cancelled while slow mode makes it wait, and then is never sent', async () => {
@@ -116,14 +141,16 @@ describe('a message with sendAt', () => {
     const id = await group(ann);
     await ann('PATCH', `/v1/conversations/${id}`, { slowModeSeconds: 3_600 });
     await bob('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'now', body: {} });
-    const { body } = await schedule(bob, id, 'later', ahead(300));
+    const { body } = await schedule(bob, id, 'later', later());
+    await letCome(database);
     const taken = () => database.query('select from scheduled where taken_at is not null');
     await waitFor('it to be taken up', async () => (await taken()).length === 1);
     await waitFor('the cancellation', async () => (await bob('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body.changed === true);
     expect(await waiting(bob)).toEqual([]);
     await database.query(`update member set last_sent_at = now() - interval '2 hours' where user_id = 'bob'`);
-    const next = await schedule(bob, id, 'next', ahead(300));
+    const next = await schedule(bob, id, 'next', later());
     expect(next.status).toBe(202);
+    await letCome(database);
     await untilSent(database, id, 'next');
     expect((await sent(database, id)).map((row) => row.client_msg_id)).toEqual(['now', 'next']);
   });
@@ -148,14 +175,20 @@ describe('a message with sendAt', () => {
     const id = await group(ann);
     await database.query(`create function keep_it() returns trigger language plpgsql as 'begin raise exception ''kept''; end'`);
     await database.query(`create trigger keep_it before delete on scheduled for each row execute function keep_it()`);
-    expect((await schedule(bob, id, 'first', ahead(100))).status).toBe(202);
+    expect((await schedule(bob, id, 'first', later())).status).toBe(202);
+    await letCome(database);
     await waitFor('the first', async () => (await sent(database, id)).length === 1);
-    await waitFor('its end to be tried again', () => takings > 2);
-    expect((await schedule(bob, id, 'second', ahead(100))).status).toBe(202);
+    await waitFor('its end to be tried again', async () => {
+      await wake(database);
+      return takings > 2;
+    });
+    expect((await schedule(bob, id, 'second', later())).status).toBe(202);
     expect((await server.asServer(app)('PUT', '/v1/admin/users/bob/ban', {})).status).toBe(200);
     await database.query('drop trigger keep_it on scheduled');
+    await letCome(database);
     banned.resolve();
     await waitFor('the second to be refused', async () => {
+      await wake(database);
       const rows = await database.query('select client_msg_id, failed_code from scheduled');
       return JSON.stringify(rows) === JSON.stringify([{ client_msg_id: 'second', failed_code: 'user_banned' }]);
     });
@@ -165,12 +198,15 @@ describe('a message with sendAt', () => {
   it('that was refused at its time is answered with the reason when it is scheduled again', async () => {
     await using database = await createTestDatabase();
     const app = await createTestApp(database, 'demo', ['ann', 'bob']);
-    await using server = await startApiServer(database, { config: quick });
+    const clock = new ManualClock(Date.now());
+    await using server = await startApiServer(database, { config: quick, clock });
     const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
     const id = await group(ann);
-    const sendAt = ahead(300);
+    const sendAt = later();
     expect((await schedule(bob, id, 'm1', sendAt)).status).toBe(202);
     await ann('PUT', `/v1/conversations/${id}/members/bob/mute`, {});
+    await letCome(database);
+    clock.advance(120_000);
     await waitFor('the refusal', async () => (await waiting(bob))[0]?.failed === 'muted');
     const again = await schedule(bob, id, 'm1', sendAt);
     expect([again.status, again.body.code]).toEqual([403, 'muted']);
@@ -211,13 +247,15 @@ describe('a message with sendAt', () => {
   it('is answered again while its time has come and nobody has sent it yet', async () => {
     await using database = await createTestDatabase();
     const app = await createTestApp(database, 'demo', ['ann', 'bob']);
-    await using server = await startApiServer(database, { config: { jobs: idleJobs } });
+    const clock = new ManualClock(Date.now());
+    await using server = await startApiServer(database, { config: { jobs: idleJobs }, clock });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    const sendAt = ahead(300);
+    const sendAt = later();
     const first = await schedule(ann, id, 'm', sendAt);
     expect(first.status).toBe(202);
-    await waitFor('its time', () => Date.now() > Date.parse(sendAt));
+    clock.advance(120_000);
+    expect((await schedule(ann, id, 'other', sendAt)).status).toBe(400);
     expect((await schedule(ann, id, 'm', sendAt)).body).toEqual(first.body);
   });
 
@@ -227,8 +265,9 @@ describe('a message with sendAt', () => {
     await using server = await startApiServer(database, { config: quick });
     const [ann, bob] = [server.as(app, 'ann'), server.as(app, 'bob')];
     const id = await group(ann);
-    const { body } = await schedule(bob, id, 'm', ahead(1_500));
+    const { body } = await schedule(bob, id, 'm', later());
     expect((await ann('DELETE', `/v1/conversations/${id}/members/bob`)).status).toBe(200);
+    await letCome(database);
     const refused = await waitFor('the refusal', async () => (await waiting(bob)).find((item) => item.failed !== undefined));
     expect(refused).toMatchObject({ id: body.scheduledId, failed: 'not_found' });
     expect(await sent(database, id)).toEqual([]);
@@ -249,7 +288,8 @@ describe('a message with sendAt', () => {
     });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    await schedule(ann, id, 'm', ahead(200));
+    await schedule(ann, id, 'm', later());
+    await letCome(database);
     await untilSent(database, id, 'm');
     expect(refusals).toBeLessThan(0);
   });
@@ -258,11 +298,11 @@ describe('a message with sendAt', () => {
 describe('a scheduled message and a crash', () => {
   const env = (database: TestDatabase) => ({ DATABASE_URL: database.connectionString, PORT: '0', NODE_ENV: 'test' });
 
-  async function scheduleIn(url: string, token: string, id: string, ms: number): Promise<void> {
+  async function scheduleAt(url: string, token: string, id: string): Promise<void> {
     const answer = await fetch(`${url}/v1/conversations/${id}/messages`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ clientMsgId: 'later', body: { text: 'later' }, sendAt: ahead(ms) }),
+      body: JSON.stringify({ clientMsgId: 'later', body: { text: 'later' }, sendAt: later() }),
     });
     expect(answer.status).toBe(202);
   }
@@ -284,10 +324,12 @@ describe('a scheduled message and a crash', () => {
       env: { ...env(database), ...(failpoint === undefined ? {} : { FAILPOINT: failpoint }) },
     });
     const [, url = ''] = await child.waitForLine(/"url":"(http:[^"]+)"/);
-    await scheduleIn(url, token, id, 1_000);
+    await scheduleAt(url, token, id);
+    if (failpoint !== undefined) await letCome(database);
     if (failpoint === undefined) await child.kill('SIGKILL');
     else expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' });
     expect(await database.query('select from scheduled')).toHaveLength(1);
+    if (failpoint === undefined) await letCome(database);
     await using server = await startApiServer(database, {
       config: failpoint === undefined ? quick : { jobs: { ...quickJobs, sweepAgeMs: 1 } },
     });
@@ -302,8 +344,9 @@ describe('a scheduled message and a crash', () => {
     await using server = await startApiServer(database, { config: sweeping });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    const { body } = await schedule(ann, id, 'm', ahead(300));
+    const { body } = await schedule(ann, id, 'm', later());
     expect(await database.query('delete from jobs.job where id = $1 returning id', [body.scheduledId])).toHaveLength(1);
+    await letCome(database);
     await untilSent(database, id, 'm');
   });
 });
@@ -317,9 +360,10 @@ describe('a scheduled message and several who reach for it', () => {
     await using two = await startApiServer(database, { config });
     const ann = one.as(app, 'ann');
     const id = await group(ann);
-    const at = ahead(700);
+    const at = later();
     const names = Array.from({ length: 12 }, (_, n) => `m${n}`);
     await Promise.all(names.map((name, n) => schedule((n % 2 ? one : two).as(app, 'ann'), id, name, at)));
+    await letCome(database);
     for (const name of names) await untilSent(database, id, name);
     const rows = await sent(database, id);
     expect(rows.map((row) => row.client_msg_id).sort()).toEqual([...names].sort());
@@ -343,7 +387,8 @@ describe('a scheduled message and several who reach for it', () => {
     });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    const { body } = await schedule(ann, id, 'm', ahead(200));
+    const { body } = await schedule(ann, id, 'm', later());
+    await letCome(database);
     await reached.promise;
     expect((await ann('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body).toEqual({ changed: true });
     cancelled.resolve();
@@ -367,7 +412,8 @@ describe('a scheduled message and several who reach for it', () => {
     });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    const { body } = await schedule(ann, id, 'm', ahead(200));
+    const { body } = await schedule(ann, id, 'm', later());
+    await letCome(database);
     await taken.promise;
     expect((await ann('DELETE', `/v1/me/scheduled/${body.scheduledId}`)).body).toEqual({ changed: false });
     asked.resolve();
@@ -381,9 +427,10 @@ describe('a scheduled message and several who reach for it', () => {
     await using server: ApiServer = await startApiServer(database, { config: quick });
     const ann = server.as(app, 'ann');
     const id = await group(ann);
-    const at = ahead(1_000);
+    const at = later();
     const names = Array.from({ length: 20 }, (_, n) => `m${n}`);
     const ids = await Promise.all(names.map(async (name) => (await schedule(ann, id, name, at)).body.scheduledId as string));
+    await letCome(database);
     await waitFor('the first to be sent', async () => (await sent(database, id)).length > 0);
     const answers = await runTogether(ids.map((scheduledId) => () => ann('DELETE', `/v1/me/scheduled/${scheduledId}`)));
     await waitFor('none to wait', async () => (await waiting(ann)).length === 0);

@@ -5,6 +5,7 @@ import {
   AppDirectory,
   type AppKey,
   type Bus,
+  type Clock,
   createAdmission,
   createHttpHost,
   createLogger,
@@ -20,6 +21,7 @@ import {
   MemorySessionRegistry,
   mintToken,
   newServerKey,
+  type RateLimiter,
   Restrictions,
   type SessionRegistry,
   systemClock,
@@ -59,6 +61,9 @@ export interface ApiServerOptions {
   readonly config?: Partial<ApiConfig>;
   readonly failpoints?: Failpoints;
   readonly bus?: Bus;
+  /** Of the API alone: its jobs and what else keeps time beside it go by the machine's. */
+  readonly clock?: Clock;
+  readonly limiter?: RateLimiter;
   readonly log?: Logger;
   /** Another way to the same database, through a proxy. */
   readonly connectionString?: string;
@@ -131,12 +136,13 @@ export async function startApiServer(database: TestDatabase, options: ApiServerO
     directory,
     metrics,
     log,
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.failpoints === undefined ? {} : { failpoints: options.failpoints }),
   });
   const pipeline = createPipeline({
     tokens: createTokenVerifier({ directory, revocations, limits }),
     serverKeys: createServerKeyVerifier({ directory }),
-    limiter: new MemoryRateLimiter(),
+    limiter: options.limiter ?? new MemoryRateLimiter(),
     limits,
     metrics,
     log,
