@@ -7,6 +7,7 @@ import { waitFor } from '../../support/wait-for.ts';
 import { type ApiServer, type Caller, createTestApp, startApiServer } from './support/api-server.ts';
 import { idleJobs } from './support/jobs.ts';
 import { listenToUser } from './support/listener.ts';
+import { setLockTimeout } from './support/locks.ts';
 
 const config = { jobs: idleJobs };
 
@@ -97,6 +98,8 @@ describe('a block and the creation of the direct conversation', () => {
 
   it('holds when both happen at once', async () => {
     await using database = await createTestDatabase();
+    // All blocks are ann's: they contend for her row on purpose.
+    await setLockTimeout(database, '20s', 'set_block', 'mirror_block', 'create_conversation', 'apply_feed');
     const users = Array.from({ length: 20 }, (_, n) => `u${n}`);
     const app = await createTestApp(database, 'demo', ['ann', ...users]);
     await using one = await startApiServer(database, { config });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runTogether } from '../../support/barrier.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { type ApiServer, createTestApp, startApiServer, type TestApp } from './support/api-server.ts';
+import { setLockTimeout } from './support/locks.ts';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -11,6 +12,8 @@ let server: ApiServer;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  // Many contend for one row on purpose; that nobody waits longer than 250 ms is tested elsewhere.
+  await setLockTimeout(database, '20s', 'create_conversation');
   app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho', 'dee']);
   other = await createTestApp(database, 'other', ['ann', 'bob']);
   server = await startApiServer(database, {

@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { waitFor } from '../../support/wait-for.ts';
 import { type ApiServer, createTestApp, startApiServer, type TestApp } from './support/api-server.ts';
 import { listenToUser } from './support/listener.ts';
+import { setLockTimeout } from './support/locks.ts';
 
 let database: TestDatabase;
 let app: TestApp;
@@ -12,6 +13,8 @@ let two: ApiServer;
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  // Many contend for one row on purpose; that nobody waits longer than 250 ms is tested elsewhere.
+  await setLockTimeout(database, '20s', 'append_one', 'append_few', 'append_entries_v2');
   app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho']);
   one = await startApiServer(database);
   two = await startApiServer(database);

@@ -8,6 +8,8 @@ let db: Fixture;
 let users = 0;
 beforeAll(async () => {
   db = await createFixture();
+  // Everyone writes to the same rows on purpose.
+  await db.database.query("alter function apply_feed set lock_timeout = '20s'");
 });
 afterAll(() => db[Symbol.asyncDispose]());
 

@@ -117,11 +117,15 @@ test('two migrators at once: one applies, the other waits and finds it done', as
   await write('99999999999999_slow', 'select pg_sleep(0.2); create table slow (id int primary key)');
   const steps: string[] = [];
   const run = () => migrate(url, { directory: dir.path, onProgress: (progress) => steps.push(progress.step) });
-  const results = await Promise.all([run(), run()]);
+  // Neither begins before both have come: who connects when the other has finished would not wait.
+  await client.query('select pg_advisory_lock(72707369)');
+  const running = Promise.all([run(), run()]);
+  await waitFor('both to wait', () => steps.filter((step) => step === 'waiting').length === 2);
+  await client.query('select pg_advisory_unlock(72707369)');
+  const results = await running;
   const total = results.map((result) => result.applied.length).sort((a, b) => a - b);
   expect(total[0]).toBe(0);
   expect(total[1]).toBeGreaterThan(1);
-  expect(steps).toContain('waiting');
 });
 
 test('a migrator waits no longer than it was told', async () => {
