@@ -3,7 +3,7 @@ import { slotOf } from '../../../packages/server-kit/src/ports/redis/slot.ts';
 import { type RedisCluster, startRedisCluster } from '../../support/redis.ts';
 import { createTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { key, listen, openProcess, type RedisProcess } from './support/processes.ts';
+import { alert, key, listen, openProcess, type RedisProcess } from './support/processes.ts';
 
 const patience = { timeoutMs: 20_000 };
 
@@ -106,7 +106,8 @@ describe('a cluster of three masters and three replicas', () => {
     const natMap = Object.fromEntries(
       cluster.servers.map(({ port }, at) => [`127.0.0.1:${port}`, { host: '127.0.0.1', port: proxies[at]?.port ?? 0 }]),
     );
-    const there = await openProcess({ url: `redis+cluster://${proxies.map(({ port }) => `127.0.0.1:${port}`).join(',')}`, natMap });
+    const url = `redis+cluster://${proxies.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
+    const there = await openProcess({ url, natMap, timings: alert });
     const here = await openProcess({ url: cluster.url });
     const { lost, topic, others, heard } = await listening(there);
     expect(there.connection.nodes).toContain(`127.0.0.1:${proxies[lost]?.port}`);
@@ -129,7 +130,7 @@ describe('a cluster of three masters and three replicas', () => {
     await Promise.all(cluster.servers.map((server) => server.signal('SIGKILL')));
     await waitFor('the loss to be noticed', () => !before.bus.healthy && !before.connection.up);
     await expect(before.bus.publish([{ topic, message: key(2) }])).rejects.toMatchObject({ code: 'overloaded' });
-    const late = await openProcess({ url: cluster.url });
+    const late = await openProcess({ url: cluster.url, timings: { startMs: 2_000 } });
     expect(late.connection.up).toBe(false);
     await expect(late.bus.subscribe(topic, () => undefined)).rejects.toMatchObject({ code: 'overloaded' });
     expect((await late.limiter.consume('k', { points: 1, windowMs: 1_000 })).allowed).toBe(true);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { createTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { key, listen, openProcess, type RedisProcess, stateOf, timings } from './support/processes.ts';
+import { alert, key, listen, openProcess, patient, type RedisProcess, stateOf } from './support/processes.ts';
 
 const limit = { points: 3, windowMs: 60_000 };
 
@@ -37,7 +37,8 @@ async function flowsAgain(from: RedisProcess, topic: string, heard: readonly num
 async function refusesQuickly(process: RedisProcess, topic: string, seq: number): Promise<void> {
   const began = performance.now();
   await expect(process.bus.publish([{ topic, message: key(seq) }])).rejects.toMatchObject({ code: 'overloaded' });
-  expect(performance.now() - began).toBeLessThan(timings.commandMs * 2);
+  // For the patient before the deadline, for the alert soon after it.
+  expect(performance.now() - began).toBeLessThan(patient.commandMs - 500);
 }
 
 /** What does not need Redis goes on, and no call rejects. */
@@ -112,14 +113,15 @@ describe('a server', () => {
   });
 
   it('hangs: nobody waits longer than the deadline, and all flows when it goes on', async () => {
-    const [here, there] = [await openProcess({ url: server.url }), await openProcess({ url: server.url })];
+    const open = () => openProcess({ url: server.url, timings: alert });
+    const [here, there] = [await open(), await open()];
     const heard = await listen(there.bus, 'hangs');
     await server.signal('SIGSTOP');
     onTestFinished(() => server.signal('SIGCONT'));
     await waitFor('the server to be stopped', () => stateOf(server.pid) === 'T');
     await refusesQuickly(here, 'hangs', 1);
     await degrades(here);
-    await waitFor('the subscriber to be given up', async () => (await there.metric('nudge_bus_deaf_total')) === 1);
+    await waitFor('the subscriber to be given up', async () => (await there.metric('nudge_bus_deaf_total')) >= 1);
     await refusesQuickly(here, 'hangs', 2);
 
     await server.signal('SIGCONT');
@@ -151,7 +153,8 @@ describe('a server', () => {
     const proxy = await createTcpProxy({ port: server.port });
     onTestFinished(() => proxy[Symbol.asyncDispose]());
     const here = await openProcess({ url: server.url });
-    const there = await openProcess({ url: server.url, via: { subscriber: proxy.port } });
+    const { canaryDeadlineMs } = alert;
+    const there = await openProcess({ url: server.url, via: { subscriber: proxy.port }, timings: { canaryDeadlineMs } });
     // The control: without the guard nobody would ever find out.
     const unguarded = await openProcess({ url: server.url, via: { subscriber: proxy.port }, timings: { canaryDeadlineMs: 600_000 } });
     const [heard, heardUnguarded] = [await listen(there.bus, 'deaf'), await listen(unguarded.bus, 'deaf')];
@@ -159,7 +162,7 @@ describe('a server', () => {
     expect(before.open).toBe(2);
     proxy.stall('toClient');
     await here.bus.publish([{ topic: 'deaf', message: key(1) }]);
-    await waitFor('the deaf subscriber to be found out', async () => (await there.metric('nudge_bus_deaf_total')) === 1);
+    await waitFor('the deaf subscriber to be found out', async () => (await there.metric('nudge_bus_deaf_total')) >= 1);
     expect(proxy.stats.fired.stall).toBeGreaterThan(0);
     expect(heard).toEqual([]);
     expect(here.interruptions()).toBe(0);
@@ -174,18 +177,19 @@ describe('a server', () => {
   it('is behind a network that stands still, then resets everything', async () => {
     const proxy = await createTcpProxy({ port: server.port });
     onTestFinished(() => proxy[Symbol.asyncDispose]());
-    const [here, there] = [await openProcess({ url: proxy.through(server.url) }), await openProcess({ url: server.url })];
+    const [here, there] = [await openProcess({ url: proxy.through(server.url), timings: alert }), await openProcess({ url: server.url })];
     const [heardHere, heardThere] = [await listen(here.bus, 'network'), await listen(there.bus, 'network')];
     proxy.stall();
     await refusesQuickly(here, 'network', 1);
     await degrades(here);
-    await waitFor('the subscriber to be given up', async () => (await here.metric('nudge_bus_deaf_total')) === 1);
+    await waitFor('the subscriber to be given up', async () => (await here.metric('nudge_bus_deaf_total')) >= 1);
     expect(proxy.stats.fired.stall).toBeGreaterThan(0);
     proxy.heal();
     await waitFor('the interruption to be told', () => here.interruptions() > 0);
     await flowsAgain(here, 'network', heardThere);
     await flowsAgain(there, 'network', heardHere);
 
+    await waitFor('all connections to be there', () => proxy.stats.open > 2);
     const told = here.interruptions();
     expect(proxy.reset()).toBeGreaterThan(2);
     await waitFor('the second interruption', () => here.interruptions() > told);
@@ -201,7 +205,8 @@ describe('a server', () => {
     expect(await server.command('PTTL', 'nudge:rate/shared')).toBeGreaterThan(0);
     const short = { points: 1, windowMs: 2_000 };
     expect((await here.limiter.consume('refilled', short)).allowed).toBe(true);
-    expect((await there.limiter.consume('refilled', short)).allowed).toBe(false);
+    // Refused at once, unless all this took as long as the window.
+    await waitFor('the point to be used up', async () => !(await there.limiter.consume('refilled', short)).allowed);
     await waitFor("the server's clock to give the point back", async () => (await there.limiter.consume('refilled', short)).allowed);
     await here.registry.renewLease('g2', 100);
     await here.registry.put({ ...record, userId: 'bob', gatewayId: 'g2' });
@@ -211,7 +216,7 @@ describe('a server', () => {
 
   it('serves whoever was started before it', async () => {
     await server.signal('SIGKILL');
-    const process = await openProcess({ url: server.url });
+    const process = await openProcess({ url: server.url, timings: { startMs: 2_000 } });
     expect(process.connection.up).toBe(false);
     await degrades(process);
     await server.restart();
@@ -235,11 +240,11 @@ it('says what to do about a server that is too old or refuses the password', asy
   onTestFinished(() => void old.close());
   const address = old.address();
   const port = typeof address === 'object' ? address?.port : undefined;
-  await expect(connectRedis({ url: `redis://127.0.0.1:${port}`, timings })).rejects.toThrow(/6\.2\.14 is too old.*version 7/);
+  await expect(connectRedis({ url: `redis://127.0.0.1:${port}`, timings: patient })).rejects.toThrow(/6\.2\.14 is too old.*version 7/);
 
   await using guarded = await startRedis();
   await guarded.command('CONFIG', 'SET', 'requirepass', 'secret');
-  await expect(connectRedis({ url: guarded.url.replace('://', '://:wrong@'), timings })).rejects.toThrow(/REDIS_URL/);
-  await using connection = await connectRedis({ url: guarded.url.replace('://', '://:secret@'), timings });
+  await expect(connectRedis({ url: guarded.url.replace('://', '://:wrong@'), timings: patient })).rejects.toThrow(/REDIS_URL/);
+  await using connection = await connectRedis({ url: guarded.url.replace('://', '://:secret@'), timings: patient });
   expect(connection.up).toBe(true);
 });

@@ -2,13 +2,13 @@ import { connectRedis, RedisGatewayDirectory, RedisSessionRegistry } from '@nudg
 import { expect, it } from 'vitest';
 import { startRedis } from '../../support/redis.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { openProcess } from './support/processes.ts';
+import { openProcess, patient } from './support/processes.ts';
 
 const garbage = ['', 'v', 'vx', 'v{}', 'v[1,2,3,4,5]', 'v["d","g","asleep",1,"g "]', '{"__proto__":{"id":"g"}}', '\u0000'];
 
 it('what nobody of ours wrote hides no session and no gateway', async () => {
   await using redis = await startRedis();
-  await using connection = await connectRedis({ url: redis.url });
+  await using connection = await connectRedis({ url: redis.url, timings: patient });
   await using registry = new RedisSessionRegistry({ connection });
   await using directory = new RedisGatewayDirectory({ connection });
 

@@ -11,19 +11,23 @@ import {
   type RedisTimings,
 } from '@nudge/server-kit';
 import { onTestFinished } from 'vitest';
+import { waitFor } from '../../../support/wait-for.ts';
 
-/** Short enough for tests, long enough for a loaded machine. */
-export const timings: RedisTimings = {
-  commandMs: 400,
-  hotCommandMs: 300,
-  connectMs: 800,
+/** A loaded machine that stands still is no Redis that hangs. */
+export const patient: RedisTimings = {
+  commandMs: 5_000,
+  hotCommandMs: 5_000,
+  connectMs: 8_000,
   retryMinMs: 20,
   retryMaxMs: 200,
   canaryEveryMs: 100,
-  canaryDeadlineMs: 800,
+  canaryDeadlineMs: 10_000,
   restMs: 200,
-  startMs: 2_000,
+  startMs: 10_000,
 };
+
+/** Of those who are to find out that Redis hangs. They may find it out too soon. */
+export const alert = { commandMs: 400, hotCommandMs: 300, connectMs: 800, canaryDeadlineMs: 2_000 } satisfies Partial<RedisTimings>;
 
 /** What one process has of Redis, and what it heard. */
 export interface RedisProcess {
@@ -66,7 +70,7 @@ export async function openProcess({ via = {}, ...options }: ProcessOptions): Pro
   watchRejections();
   onTestFinished(() => stack.disposeAsync());
   const metrics = stack.use(createMetrics());
-  const connection = stack.use(new DivertedConnection({ ...options, metrics, timings: { ...timings, ...options.timings } }, via));
+  const connection = stack.use(new DivertedConnection({ ...options, metrics, timings: { ...patient, ...options.timings } }, via));
   await connection.start();
   const bus = stack.use(await RedisBus.open({ connection, metrics }));
   const registry = stack.use(new RedisSessionRegistry({ connection }));
@@ -102,9 +106,9 @@ function watchRejections(): void {
 /** Seqs of the keys heard on a topic. */
 export async function listen(bus: RedisBus, topic: string): Promise<number[]> {
   const seqs: number[] = [];
-  await bus.subscribe(topic, (message) => {
-    if (message.kind === 'key') seqs.push(message.seq);
-  });
+  const hear = (message: BusMessage) => void (message.kind === 'key' && seqs.push(message.seq));
+  // Who is alert may have been refused.
+  await waitFor('the subscription', () => bus.subscribe(topic, hear).then(() => true));
   return seqs;
 }
 
