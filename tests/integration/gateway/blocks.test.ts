@@ -1,4 +1,5 @@
 import type { MembershipSource } from '@nudge/gateway';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import type { Device } from './support/device.ts';
@@ -114,7 +115,11 @@ describe('a block', () => {
       ...store,
       relations: (users) => (broken ? Promise.reject(new Error('down')) : store.relations(users)),
     });
-    await using failing = await startGatewayServer(world, { config: { recheckMs: 30, staleMs: 150 }, membership: breaking });
+    const staleMs = 20_000;
+    const clock = new ManualClock(Date.now());
+    // With a clock that stands still nobody's share is given back: silence must not come from there.
+    const limits = { socketEventsPer10Seconds: 1e6, typingPer10Seconds: 1e6, customEventsPer10Seconds: 1e6 };
+    await using failing = await startGatewayServer(world, { config: { recheckMs: 1_000, staleMs }, limits, clock, membership: breaking });
     const id = await world.conversation(['b5-ann', 'b5-bob']);
     const [ann, bob] = await Promise.all([failing.connect('b5-ann'), failing.connect('b5-bob')]);
     expect(await ann.call('watch', { conversationIds: [id] })).toMatchObject({ ok: false, retryable: true });
@@ -124,6 +129,7 @@ describe('a block', () => {
     await waitFor('it to pass', async () => (await hears(ann, bob, id)) === 2);
     expect(await ann.call('presence.watch', { userIds: ['b5-bob'] })).toMatchObject({ ok: true });
     broken = true;
+    clock.advance(staleMs + 1);
     await waitFor('silence', async () => (await hears(ann, bob, id)) === 0);
   });
 

@@ -1,3 +1,4 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import { type Device, Refused } from './support/device.ts';
@@ -73,11 +74,20 @@ describe('drain with somewhere to go', () => {
   it('tells them at the rate it is given, and faster only where the time would not do', async () => {
     const spreadOf = async (drainPerSecond: number, drainSpreadMs: number) => {
       const config = { drainPerSecond, drainSpreadMs, drainDeadlineMs: 100 };
-      const server = await startGatewayServer(world, { config, deps: toTarget });
+      const clock = new ManualClock(Date.now());
+      const server = await startGatewayServer(world, { config, clock, deps: toTarget });
       const devices = await Promise.all(Array.from({ length: 20 }, (_, i) => server.connect(`p-${i}`)));
       const times: number[] = [];
-      for (const { socket } of devices) socket.once('control', () => times.push(performance.now()));
-      await server.gateway[Symbol.asyncDispose]();
+      for (const { socket } of devices) socket.once('control', () => times.push(clock.now()));
+      let drained = false;
+      const draining = server.gateway[Symbol.asyncDispose]().then(() => {
+        drained = true;
+      });
+      await waitFor('the drain', () => {
+        clock.advance(50);
+        return drained;
+      });
+      await draining;
       await waitFor('all to be told', () => times.length === 20);
       await server[Symbol.asyncDispose]();
       return Math.max(...times) - Math.min(...times);

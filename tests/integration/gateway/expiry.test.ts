@@ -1,3 +1,4 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import { createGatewayWorld, type GatewayServer, type GatewayWorld, startGatewayServer } from './support/gateway-server.ts';
@@ -15,17 +16,26 @@ afterAll(async () => {
 
 describe('token expiry', () => {
   it('is announced, and ends the connection', async () => {
-    const device = await server.connect('ann', { token: server.token('ann', { ttlSeconds: 2 }) });
+    const clock = new ManualClock(Date.now());
+    await using server = await startGatewayServer(world, { clock });
+    const device = await server.connect('ann', { token: server.token('ann', { ttlSeconds: 60 }) });
+    clock.advance(40_000);
     await waitFor('the warning', () => device.controls.some((control) => control.type === 'token_expiring'));
+    await device.settled();
+    expect(device.closedAt).toBeUndefined();
+    clock.advance(60_000);
     expect(await device.disconnected()).toMatchObject({ type: 'disconnect', code: 3500, reason: 'token_expired' });
   });
 
   it('moves with reauth', async () => {
-    const device = await server.connect('ann', { token: server.token('ann', { ttlSeconds: 2 }) });
+    const clock = new ManualClock(Date.now());
+    await using server = await startGatewayServer(world, { clock });
+    const device = await server.connect('ann', { token: server.token('ann', { ttlSeconds: 60 }) });
     const answer = await device.call('reauth', { token: server.token('ann', { ttlSeconds: 600 }) });
     expect(answer).toMatchObject({ ok: true });
     if (answer.ok) expect(Date.parse(answer.expiresAt) - Date.now()).toBeGreaterThan(590_000);
-    const other = await server.connect('bob', { token: server.token('bob', { ttlSeconds: 3 }) });
+    const other = await server.connect('bob', { token: server.token('bob', { ttlSeconds: 70 }) });
+    clock.advance(100_000);
     await other.disconnected();
     expect(device.closedAt).toBeUndefined();
     expect(device.controls).toEqual([]);

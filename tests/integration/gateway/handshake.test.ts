@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { waitFor } from '../../support/wait-for.ts';
@@ -27,7 +28,7 @@ async function refusal(to: GatewayServer, auth: unknown): Promise<Refused> {
   expect(refused).toBeInstanceOf(Refused);
   const since = performance.now();
   await waitFor('the close', () => device.closedAt !== undefined);
-  expect((device.closedAt ?? 0) - since).toBeLessThan(1_000);
+  expect((device.closedAt ?? 0) - since).toBeLessThan(5_000);
   return refused as Refused;
 }
 
@@ -71,7 +72,7 @@ describe('handshake', () => {
     });
   });
 
-  it('refuses with a code and closes within a second', async () => {
+  it('refuses with a code and closes, long before a client without a word would be dropped', async () => {
     const good = server.token('ann');
     const codes: [unknown, string][] = [
       [{ token: 'nonsense', deviceId: 'd1' }, 'token_invalid'],
@@ -124,10 +125,10 @@ describe('handshake', () => {
     await full.connect('ann');
     await full.connect('bob');
     expect((await refusal(full, { token: full.token('cem'), deviceId: 'd' })).data).toMatchObject({ code: 'overloaded', retryable: true });
-    await using slow = await startGatewayServer(world, { limits: { handshakesPerSecond: 3 } });
+    await using slow = await startGatewayServer(world, { limits: { handshakesPerSecond: 3 }, clock: new ManualClock(Date.now()) });
     const outcomes = await Promise.allSettled(Array.from({ length: 6 }, (_, i) => slow.connect(`u${i}`)));
     const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Refused] : []));
-    expect(refused.length).toBeGreaterThan(0);
+    expect(refused).toHaveLength(3);
     for (const { data } of refused) expect(data).toMatchObject({ code: 'overloaded', retryable: true });
     expect(await slow.metric('nudge_gateway_handshakes_refused_total{code="overloaded"}')).toBe(refused.length);
   });
@@ -135,7 +136,7 @@ describe('handshake', () => {
   it('drops a client that never says CONNECT', async () => {
     await using hasty = await startGatewayServer(world, { config: { connectTimeoutMs: 100 } });
     const raw = await hasty.raw();
-    await waitFor('the close', () => raw.isClosed, { timeoutMs: 2_000 });
+    await waitFor('the close', () => raw.isClosed);
     expect(await hasty.metric('nudge_gateway_sockets')).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 import type { MembershipSource } from '@nudge/gateway';
 import { MemoryBus, MemorySessionRegistry } from '@nudge/server-kit';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import { createGatewayWorld, type GatewayServer, type GatewayWorld, startGatewayServer } from './support/gateway-server.ts';
@@ -48,7 +49,8 @@ describe('presence', () => {
   });
 
   it('does not flicker when a connection breaks and comes back, and ends when it does not', async () => {
-    await using quick = await startGatewayServer(world, { config: { presenceGraceMs: 1_000 } });
+    const clock = new ManualClock(Date.now());
+    await using quick = await startGatewayServer(world, { config: { presenceGraceMs: 1_000 }, clock });
     const ann = await quick.connect('ann');
     await ann.call('presence.watch', { userIds: ['bob'] });
     const bob = await quick.connect('bob');
@@ -56,13 +58,17 @@ describe('presence', () => {
     for (let i = 0; i < 3; i++) {
       const last = i === 0 ? bob : undefined;
       last?.cut();
+      clock.advance(300);
       const back = await quick.connect('bob', { deviceId: `d${i}` });
       await back.settled();
       back.cut();
     }
     await ann.settled();
     expect(ann.presences.map(({ status }) => status)).toEqual(['online']);
-    await waitFor('offline', () => ann.presences.at(-1)?.status === 'offline', { timeoutMs: 5_000 });
+    await waitFor('offline', () => {
+      clock.advance(1_000);
+      return ann.presences.at(-1)?.status === 'offline';
+    });
     expect(ann.presences.map(({ status }) => status)).toEqual(['online', 'offline']);
   });
 

@@ -73,7 +73,11 @@ it('refuses handshakes while nothing may be served, to be tried again, and leave
 it('takes no more handshakes from one address than its share, and those of others meanwhile', async () => {
   let address = '192.0.2.1';
   const limits = { handshakesPerAddressPer10Seconds: 5, handshakesPerSecond: 4 };
-  await using server = await startGatewayServer(world, { limits, deps: { clientAddress: () => address } });
+  await using server = await startGatewayServer(world, {
+    limits,
+    clock: new ManualClock(Date.now()),
+    deps: { clientAddress: () => address },
+  });
   const knock = async () => (await server.raw()).terminate();
   const outcomes = await Promise.allSettled(Array.from({ length: 40 }, knock));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);

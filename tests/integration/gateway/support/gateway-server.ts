@@ -178,7 +178,13 @@ export async function startGatewayServer(world: GatewayWorld, options: GatewaySe
   const registry = options.registry ?? stack.use(new MemorySessionRegistry(options.clock === undefined ? {} : { clock: options.clock }));
   const store = createMembershipStore(pool);
   const gateway = createGateway({
-    config: options.config ?? {},
+    config: {
+      // Nor is a late database: a handshake that went on without its user's relation would be another test.
+      relationsWaitMs: 30_000,
+      // A clock that a test moves on in one go leaves a lease no time to be renewed.
+      ...(options.clock === undefined ? {} : { leaseMs: 86_400_000 }),
+      ...options.config,
+    },
     limits,
     bus,
     registry,
