@@ -1,7 +1,8 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTcpProxy } from '../../support/tcp-proxy.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { createWorld, range, type SyncServer, seqs, type World } from './support/sync-server.ts';
+import { asTimePasses, createWorld, range, type SyncServer, seqs, type World } from './support/sync-server.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -11,12 +12,13 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });
 
-/** A server whose way to the primary can go bad. */
-async function serveThroughProxy(waitForMinMs = 300) {
+/** A server whose way to the primary can go bad. Its time stands still: a proxy that is slow uses up no budget and no trust. */
+async function serveThroughProxy() {
   const opened = new AsyncDisposableStack();
   const proxy = opened.use(await createTcpProxy({ port: Number(new URL(inject('postgres').connectionString).port) }));
-  const server = opened.use(await world.serve({ primary: proxy.through(world.database.connectionString), limits: { waitForMinMs } }));
-  return { proxy, server, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  const clock = new ManualClock(Date.now());
+  const server = opened.use(await world.serve({ primary: proxy.through(world.database.connectionString), clock }));
+  return { proxy, server, clock, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 test('a primary that hangs is a retryable 503 after the wait budget, in a sync for that log alone; then everything goes on', async () => {
@@ -26,11 +28,9 @@ test('a primary that hangs is a retryable 503 after the wait budget, in a sync f
   const ann = it.server.as('ann');
   expect((await ann.entries(id)).status).toBe(200);
   it.proxy.stall();
-  const [pull, sync] = await Promise.all([
-    ann.entries(id, `?after=0&min=${head}`),
-    ann.sync({ conversations: { [id]: { after: 0, min: head } } }),
-  ]);
-  expect(it.proxy.stats.fired.stall).toBeGreaterThan(0);
+  const answers = Promise.all([ann.entries(id, `?after=0&min=${head}`), ann.sync({ conversations: { [id]: { after: 0, min: head } } })]);
+  await waitFor('a statement to be held up', () => it.proxy.stats.fired.stall > 0);
+  const [pull, sync] = await asTimePasses(it.clock, 1_000, answers);
   expect(pull).toMatchObject({ status: 503, body: { code: 'not_caught_up', retryable: true } });
   expect(Number(pull.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
   expect(sync.body.conversations[id]).toEqual({ error: { code: 'not_caught_up', retryable: true, retryAfterMs: expect.any(Number) } });
@@ -57,7 +57,7 @@ test('a primary that is gone is 503, and what a tail already holds is still serv
 });
 
 test('clients that go away while they wait leave nothing behind', async () => {
-  await using it = await serveThroughProxy(20_000);
+  await using it = await serveThroughProxy();
   const id = await world.conversation(['ann']);
   const ann = it.server.as('ann');
   expect((await ann.entries(id)).status).toBe(200);

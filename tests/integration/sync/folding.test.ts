@@ -1,4 +1,5 @@
 import { entriesAfter, ownReactions, retainConversations } from '@nudge/db';
+import { ManualClock } from '@nudge/server-kit/testing';
 import type { SyncStores } from '@nudge/sync';
 import { type Entry, syncAnswerSchema } from '@nudge/types';
 import fc from 'fast-check';
@@ -210,14 +211,20 @@ test('who joined later learns of what lies before only that something was done t
 });
 
 test('what expires is gone from a warm tail on time, from what quotes it too, without a message to say so', async () => {
+  const clock = new ManualClock(Date.now());
+  await using punctual = await world.serve({ stores: (stores) => counted(stores), clock });
   const id = await world.conversation(['ann', 'bob']);
-  const short = await world.say(id, 'ann', 'canary-short', { expiresInSeconds: 2 });
+  const short = await world.say(id, 'ann', 'canary-short', { expiresInSeconds: 60 });
   const long = await world.say(id, 'ann', 'stays', { expiresInSeconds: 3600 });
   const head = await world.say(id, 'bob', 'an answer', { replyTo: short });
-  const bob = server.as('bob');
+  const bob = punctual.as('bob');
   const pull = () => bob.entries(id, `?after=1&min=${head}`);
   for (let i = 0; i < 3; i += 1) expect((await pull()).text).toContain('canary-short');
-  await waitFor('the message to expire', async () => !(await pull()).text.includes('canary'));
+  // Its time comes for the database and for the tail.
+  await world.database.query('update entry set expires_at = now() where conversation_id = $1 and seq = $2', [id, short]);
+  expect((await pull()).text).toContain('canary-short');
+  clock.advance(600_000);
+  expect((await pull()).text).not.toContain('canary');
   const { body } = await pull();
   expect(body.entries).toMatchObject([
     { seq: short, redacted: true, body: null },

@@ -1,8 +1,9 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import type { SyncStores } from '@nudge/sync';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createReplica, type Replica } from '../../support/replica.ts';
 import { waitFor } from '../../support/wait-for.ts';
-import { createWorld, range, type SyncServer, type SyncServerOptions, seqs, type World } from './support/sync-server.ts';
+import { asTimePasses, createWorld, range, type SyncServer, type SyncServerOptions, seqs, type World } from './support/sync-server.ts';
 
 let world: World;
 let replica: Replica;
@@ -62,14 +63,16 @@ test('a replica that has caught up serves the rows', async () => {
 });
 
 test('what a key promised comes from the primary when the replica stands still', async () => {
-  const { server, watched } = await serveWithReplica({ config: { replicaPatienceMs: 500 } });
+  const clock = new ManualClock(Date.now());
+  const { server, watched } = await serveWithReplica({ config: { replicaPatienceMs: 500 }, clock });
+  const inTime = <T>(work: Promise<T>): Promise<T> => asTimePasses(clock, 50, work);
   await using _ = server;
   const id = await world.conversation(['ann', 'bob']);
   const behind = await world.send(id, 'ann', 2);
   await replica.caughtUp();
   const ann = server.as('ann');
   await waitFor('a connection to the replica', async () => {
-    await ann.entries(id, '?before=3');
+    await inTime(ann.entries(id, '?before=3'));
     return watched.replicas.length > 0;
   });
   await replica.pauseReplay();
@@ -77,17 +80,20 @@ test('what a key promised comes from the primary when the replica stands still',
   watched.primary.length = 0;
   try {
     const head = await world.send(id, 'ann', 3);
-    expect(seqs((await ann.entries(id, `?after=0&min=${head}`)).body)).toEqual(range(1, head));
-    expect(watched.replicas, 'the replica lagged').toContain(behind);
+    const pull = ann.entries(id, `?after=0&min=${head}`);
+    await waitFor('the replica to be found behind', () => watched.replicas.includes(behind));
+    expect(seqs((await inTime(pull)).body)).toEqual(range(1, head));
     expect(Math.max(...watched.replicas), 'the replica lagged').toBe(behind);
     expect(watched.primary).toContain(head);
     expect(watched.replicas.length).toBeLessThan(20);
 
     const next = await world.send(id, 'ann');
-    expect((await server.as('bob').entries(id, '?after=0')).body).toMatchObject({ head: next, more: false });
-    const { body } = await server.as('bob').sync({ conversations: { [id]: { after: 0 } } });
+    const bob = server.as('bob');
+    expect((await inTime(bob.entries(id, '?after=0'))).body).toMatchObject({ head: next, more: false });
+    const { body } = await inTime(bob.sync({ conversations: { [id]: { after: 0 } } }));
     expect(body.conversations[id]).toMatchObject({ head: next, more: false });
-    expect(await ann.entries(id, `?after=0&min=${next + 1}`)).toMatchObject({ status: 409, body: { code: 'seq_ahead' } });
+    const ahead = await inTime(ann.entries(id, `?after=0&min=${next + 1}`));
+    expect(ahead).toMatchObject({ status: 409, body: { code: 'seq_ahead' } });
   } finally {
     await replica.resumeReplay();
   }

@@ -4,6 +4,7 @@ import {
   AppDirectory,
   type AppKey,
   type BusMessage,
+  type Clock,
   conversationTopic,
   createHttpHost,
   createLogger,
@@ -16,10 +17,13 @@ import {
   MemoryRateLimiter,
   type Metrics,
   mintToken,
+  systemClock,
 } from '@nudge/server-kit';
+import type { ManualClock } from '@nudge/server-kit/testing';
 import { createSync, createSyncStores, type SyncConfig, type SyncStores, syncConfig } from '@nudge/sync';
 import { defaultLimits, type EntriesPage, type HeadsPage, type Limits, type SyncAnswer } from '@nudge/types';
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
+import { waitFor } from '../../../support/wait-for.ts';
 
 /** An answer over HTTP, its text as it came and parsed. */
 export interface Answer<T> {
@@ -46,6 +50,8 @@ export interface SyncServer extends AsyncDisposable {
 export interface SyncServerOptions {
   readonly limits?: Partial<Limits>;
   readonly config?: Partial<SyncConfig>;
+  /** Of what pulls wait for and trust. */
+  readonly clock?: Clock;
   /** Connection strings. */
   readonly primary?: string;
   readonly replicas?: readonly string[];
@@ -190,10 +196,11 @@ function writer(pool: Pool): Pick<World, 'send' | 'put' | 'leave' | 'say' | 'act
 
 async function serve(database: TestDatabase, keys: ReadonlyMap<string, AppKey>, options: SyncServerOptions): Promise<SyncServer> {
   const opened = new AsyncDisposableStack();
-  const limits: Limits = { ...defaultLimits, readsPer10Seconds: 1_000_000, ...options.limits };
+  // A pull whose statement or connection is late waits for it: that it is answered for good is for tests that mean it.
+  const limits: Limits = { ...defaultLimits, readsPer10Seconds: 1_000_000, waitForMinMs: 20_000, ...options.limits };
   const log = createLogger({ name: 'sync-test', level: process.env.TEST_LOG === 'debug' ? 'debug' : 'fatal' });
   const open = (connectionString: string): Pool => {
-    const pool = createPool({ connectionString, applicationName: 'nudge-test-sync', max: 8, connectTimeoutMs: 1_000 });
+    const pool = createPool({ connectionString, applicationName: 'nudge-test-sync', max: 8, connectTimeoutMs: 20_000 });
     opened.defer(() => pool.end());
     return pool;
   };
@@ -206,7 +213,8 @@ async function serve(database: TestDatabase, keys: ReadonlyMap<string, AppKey>, 
   await directory.start();
   const plain = createSyncStores({ primary, replicas });
   const stores = options.stores?.(plain) ?? plain;
-  const sync = opened.use(createSync({ config: syncConfig(options.config), limits, stores, bus, directory, metrics, log }));
+  const clock = options.clock ?? systemClock;
+  const sync = opened.use(createSync({ config: syncConfig(options.config), limits, stores, bus, directory, metrics, log, clock }));
   const pipeline = createPipeline({
     tokens: createTokenVerifier({ directory, limits }),
     serverKeys: createServerKeyVerifier({ directory }),
@@ -259,6 +267,20 @@ function reader(url: string, token: string): Reader {
 export function sayMembersChanged(server: SyncServer, conversationId: string, memberVersion: number, head: number): Promise<void> {
   const message: BusMessage = { kind: 'control', conversationId, memberVersion, head };
   return server.bus.publish([{ topic: conversationTopic('one', conversationId), message }]);
+}
+
+/** The outcome, while time goes by in steps of `stepMs`: what it waits for begins to count whenever it comes to that. */
+export async function asTimePasses<T>(clock: ManualClock, stepMs: number, work: Promise<T>): Promise<T> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  work.then(settle, settle);
+  await waitFor('the outcome', () => {
+    clock.advance(stepMs);
+    return settled;
+  });
+  return work;
 }
 
 /** The seqs of a page. */
