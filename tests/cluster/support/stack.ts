@@ -1,6 +1,7 @@
 import { type AppProcess, type ProcessesOptions, type Role, startProcesses } from '@nudge/standalone/cluster';
 import { wideLimits } from '../../races/support/limits.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { inheritedEnvironment } from '../../support/process.ts';
 import { type RedisServer, startRedis } from '../../support/redis.ts';
 import { seedApp, type TestApp } from '../../support/seed.ts';
 import { createTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
@@ -73,7 +74,6 @@ async function startStackOn(
   const ends: string[] = [];
   const lines: string[] = [];
   firstPort += 40;
-  const { PATH = '', HOME = '', TMPDIR = '/tmp' } = process.env;
   const processes = stack.use(
     await startProcesses({
       ...options,
@@ -81,9 +81,7 @@ async function startStackOn(
       redisUrl,
       port: firstPort,
       env: {
-        PATH,
-        HOME,
-        TMPDIR,
+        ...inheritedEnvironment(),
         NODE_ENV: 'test',
         ...bounds,
         SWEEPER_INTERVAL_MS: '300',
