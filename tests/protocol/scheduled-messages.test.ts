@@ -7,6 +7,7 @@ import { waitFor } from '../support/wait-for.ts';
 import { actsOn } from './support/acts.ts';
 import { httpClient } from './support/http.ts';
 import { entryOf } from './support/reads.ts';
+import { later, letCome } from './support/scheduled.ts';
 import { leavesAllAsItWas } from './support/state.ts';
 import { type Person, range, useWorld } from './support/world.ts';
 
@@ -24,7 +25,7 @@ describe('a scheduled message', () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
     const quoted = await said(bob, id, 'question');
-    const sendAt = inSeconds(2);
+    const sendAt = later();
     const more = { sendAt, clientMsgId: 'later', replyTo: quoted, mentions: [bob.id], expiresIn: 3_600 };
     const accepted = (await send(ann, id, 'answer', more)).ok(202);
     expect(accepted).toEqual({ scheduledId: expect.any(String), sendAt });
@@ -45,6 +46,7 @@ describe('a scheduled message', () => {
     expect((await scheduled(bob)).items).toEqual([]);
     expect((await world.entries(bob, id)).head).toBe(quoted);
     const device = await world.device(bob);
+    const due = await letCome(world.system.database, id);
     const entry = await waitFor('the message', () => entryOf(world, bob, id, quoted + 1), patience);
     expect(entry).toMatchObject({
       senderId: ann.id,
@@ -54,7 +56,7 @@ describe('a scheduled message', () => {
       replyTo: { seq: quoted, excerpt: 'question' },
       expiresAt: expect.any(String),
     });
-    expect(Date.parse(entry.createdAt ?? '')).toBeGreaterThanOrEqual(Date.parse(sendAt));
+    expect(Date.parse(entry.createdAt ?? '')).toBeGreaterThanOrEqual(due);
     await device.reach(`c/${id}`, entry.seq);
     await waitFor('the list to be empty', async () => (await scheduled(ann)).items.length === 0, patience);
     const again = await send(ann, id, 'answer', more);
@@ -66,7 +68,8 @@ describe('a scheduled message', () => {
   it('never moves the sender`s read position, and counts as its own', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
-    await send(ann, id, 'later', { sendAt: inSeconds(1) });
+    (await send(ann, id, 'later', { sendAt: later() })).ok(202);
+    await letCome(world.system.database, id);
     const seq = await waitFor('the message', async () => (await entryOf(world, bob, id, 2))?.seq, patience);
     expect(await world.head(ann, id)).toMatchObject({ readSeq: 1, unread: 0 });
     expect(await world.head(bob, id)).toMatchObject({ readSeq: 1, unread: 1 });
@@ -76,7 +79,7 @@ describe('a scheduled message', () => {
   it('is not sent once it was cancelled, by its sender alone', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
-    const sendAt = inSeconds(1);
+    const sendAt = later();
     const gone = (await send(ann, id, 'never', { sendAt, clientMsgId: 'gone' })).ok(202).scheduledId;
     const stays = (await send(ann, id, 'this', { sendAt, clientMsgId: 'stays' })).ok(202).scheduledId;
     (await cancel(bob, gone)).refused('not_found');
@@ -84,10 +87,12 @@ describe('a scheduled message', () => {
     (await cancel(ann, 'x')).refused('invalid_request');
     expect((await cancel(ann, gone)).ok()).toEqual({ changed: true });
     expect((await scheduled(ann)).items.map((item) => item.id)).toEqual([stays]);
+    await letCome(world.system.database, id);
     const entry = await waitFor('the other message', () => entryOf(world, bob, id, 2), patience);
     expect(entry).toMatchObject({ clientMsgId: 'stays' });
     // The next one that falls due is sent after all that was due before it.
-    await send(ann, id, 'last', { sendAt: inSeconds(1), clientMsgId: 'last' });
+    (await send(ann, id, 'last', { sendAt: later(), clientMsgId: 'last' })).ok(202);
+    await letCome(world.system.database, id);
     const next = await waitFor('the last message', () => entryOf(world, bob, id, 3), patience);
     expect(next).toMatchObject({ clientMsgId: 'last' });
     // A cancelled id is free again.
@@ -97,10 +102,11 @@ describe('a scheduled message', () => {
   it('is judged again at its time; what was refused stays listed with the reason until it is taken away', async () => {
     const [ann, bob, cem] = await world.people('ann', 'bob', 'cem');
     const { id } = await world.create(ann, { members: [bob, cem] });
-    (await send(bob, id, 'muted', { sendAt: inSeconds(1) })).ok(202);
-    (await send(cem, id, 'left', { sendAt: inSeconds(1) })).ok(202);
+    (await send(bob, id, 'muted', { sendAt: later() })).ok(202);
+    (await send(cem, id, 'left', { sendAt: later() })).ok(202);
     (await mute(ann, id, bob)).ok();
     (await remove(ann, id, cem)).ok();
+    await letCome(world.system.database, id);
     const failure = (who: Person) =>
       waitFor(
         'the refusal',
@@ -170,10 +176,11 @@ describe('over a restart', () => {
       const http = httpClient(first.url);
       const acts = actsOn(() => http);
       id = (await http.call('createConversation', { token: ann.token, body: { type: 'group', members: ['bob'] } })).ok(201).conversation.id;
-      for (const n of range(1, 10)) (await acts.send(ann, id, `${n}`, { sendAt: inSeconds(2), clientMsgId: `s${n}` })).ok(202);
+      for (const n of range(1, 10)) (await acts.send(ann, id, `${n}`, { sendAt: later(), clientMsgId: `s${n}` })).ok(202);
     }
     await using second = await startSystem({ database, apps });
     await using third = await startSystem({ database, apps });
+    await letCome(database, id);
     const https = [httpClient(second.url), httpClient(third.url)] as const;
     const log = async (n: 0 | 1) =>
       (await https[n].call('listEntries', { token: ann.token, params: { conversationId: id } })).ok().entries.slice(1);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { later, letCome } from '../protocol/support/scheduled.ts';
 import { runTogether } from '../support/barrier.ts';
 import { newCanary, tablesWith } from '../support/canary.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -208,15 +209,16 @@ describe('a scheduled message that is cancelled at its time', () => {
   it('is either sent or cancelled, never both and never neither', async () => {
     const [ann] = await arena.people('ann');
     const id = await arena.group(ann, []);
-    const sendAt = new Date(Date.now() + 1_500).toISOString();
+    const sendAt = later();
     const ids: string[] = [];
     for (let n = 0; n < 20; n += 1) {
       const reply = await on(n).send(ann, id, `later ${n}`, { sendAt, clientMsgId: `later-${n}` });
       ids.push(reply.ok(202).scheduledId);
     }
+    const due = await letCome(arena.first.database, id, 500);
     // Each is cancelled over and over from two sides around its time, until it is one or the other.
     const cancels = ids.map((scheduledId, n) => async () => {
-      await waitFor('its time', () => Date.now() >= Date.parse(sendAt) - 100 + n * 20, { intervalMs: 1 });
+      await waitFor('its time', () => Date.now() >= due - 100 + n * 20, { intervalMs: 1 });
       const replies = await Promise.all(
         [0, 1].map((index) => arena.http(index).call('cancelScheduled', { token: ann.token, params: { scheduledId } })),
       );
