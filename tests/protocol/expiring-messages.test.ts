@@ -12,13 +12,20 @@ const { said, send, edit, react, pin, redact } = actsOn(() => world.http);
 const after = (createdAt: string | null | undefined, seconds: number) =>
   new Date(Date.parse(createdAt ?? '') + seconds * 1_000).toISOString();
 
+/** Moves the hour of a message's life to the one that ends now. */
+const endNow = (id: string, seq: number) =>
+  world.system.database.query(
+    `update entry set created_at = created_at - interval '1 hour', expires_at = now() where conversation_id = $1 and seq = $2`,
+    [id, seq],
+  );
+
 describe('an expiring message', () => {
   it('is a tombstone everywhere from its time on, without an entry that says so', async () => {
     const canary = newCanary();
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
-    const { seq, createdAt } = (await send(ann, id, canary, { expiresIn: 3, clientMsgId: 'brief', mentions: [bob.id] })).ok(201);
-    const expiresAt = after(createdAt, 3);
+    const { seq, createdAt } = (await send(ann, id, canary, { expiresIn: 8, clientMsgId: 'brief', mentions: [bob.id] })).ok(201);
+    const expiresAt = after(createdAt, 8);
     expect(await entryOf(world, bob, id, seq)).toMatchObject({ expiresAt, body: { text: canary } });
     (await react(bob, id, seq, '👍')).ok();
     (await edit(ann, id, seq, { text: `${canary} again` }, { mentions: [bob.id] })).ok();
@@ -27,10 +34,11 @@ describe('an expiring message', () => {
     // Every cache holds it.
     expect(await everyRead(world, bob, id, [seq])).toContain(canary);
 
-    const gone = await waitFor('the message to end', async () => {
+    const ended = async () => {
       const entry = await entryOf(world, bob, id, seq);
       return entry?.redacted && entry;
-    });
+    };
+    const gone = await waitFor('the message to end', ended, { timeoutMs: 20_000 });
     expect(gone).toEqual({
       seq,
       type: 'message',
@@ -72,7 +80,7 @@ describe('an expiring message', () => {
       (await react(bob, id, seq, '👍')).refused('message_redacted');
       (await pin(ann, id, seq)).refused('message_redacted');
       expect((await redact(ann, id, seq)).ok().changed).toBe(false);
-      expect((await send(ann, id, canary, { expiresIn: 3, clientMsgId: 'brief', mentions: [bob.id] })).ok(200).seq).toBe(seq);
+      expect((await send(ann, id, canary, { expiresIn: 8, clientMsgId: 'brief', mentions: [bob.id] })).ok(200).seq).toBe(seq);
     });
   }, 60_000);
 
@@ -80,10 +88,7 @@ describe('an expiring message', () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
     const seq = await said(ann, id, 'x', { expiresIn: 3_600 });
-    await world.system.database.query(
-      `update entry set created_at = created_at - interval '1 hour', expires_at = now() where conversation_id = $1 and seq = $2`,
-      [id, seq],
-    );
+    await endNow(id, seq);
     (await edit(ann, id, seq, 'y')).refused('message_redacted');
     (await react(bob, id, seq, '👍')).refused('message_redacted');
     (await pin(ann, id, seq)).refused('message_redacted');
@@ -92,10 +97,11 @@ describe('an expiring message', () => {
   it('can be redacted before its time, and its pin ends with it', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
     const { id } = await world.create(ann, { members: [bob] });
-    const [redacted, pinned] = [await said(ann, id, 'a', { expiresIn: 3_600 }), await said(ann, id, 'b', { expiresIn: 2 })];
+    const [redacted, pinned] = [await said(ann, id, 'a', { expiresIn: 3_600 }), await said(ann, id, 'b', { expiresIn: 3_600 })];
     (await redact(ann, id, redacted)).ok();
     expect(await entryOf(world, bob, id, redacted)).toMatchObject({ redacted: true, expiresAt: expect.any(String), body: null });
     (await pin(ann, id, pinned)).ok();
+    await endNow(id, pinned);
     await waitFor('the pin to go', async () => {
       const { items } = (await world.http.call('listPins', { token: bob.token, params: { conversationId: id } })).ok();
       return items.every(({ entry }) => entry.redacted) && JSON.stringify(items).includes('"b"') === false;

@@ -67,14 +67,15 @@ describe('a reply', () => {
     (await redact(ann, id, quoted)).ok();
     expect(await shown()).toEqual({ seq: quoted, senderId: ann.id, excerpt: '', redacted: true });
 
-    const brief = (await send(ann, id, 'brief', { expiresIn: 2 })).ok(201);
+    const brief = (await send(ann, id, 'brief', { expiresIn: 8 })).ok(201);
     const late = await said(bob, id, 'reply', { replyTo: brief.seq });
-    const expiresAt = new Date(Date.parse(brief.createdAt) + 2_000).toISOString();
+    const expiresAt = new Date(Date.parse(brief.createdAt) + 8_000).toISOString();
     expect((await entryOf(world, ann, id, late))?.replyTo).toEqual({ seq: brief.seq, senderId: ann.id, excerpt: 'brief', expiresAt });
-    const after = await waitFor('the quotation to end', async () => {
+    const ended = async () => {
       const reply = (await entryOf(world, ann, id, late))?.replyTo;
       return reply?.redacted && reply;
-    });
+    };
+    const after = await waitFor('the quotation to end', ended, { timeoutMs: 20_000 });
     expect(after).toEqual({ seq: brief.seq, senderId: ann.id, excerpt: '', expiresAt, redacted: true });
   });
 

@@ -272,10 +272,11 @@ describe('presence', () => {
   });
 });
 
-describe('a token on a live socket', () => {
+// Together, as each takes the life of a token, which is long enough for what must happen before its end.
+describe.concurrent('a token on a live socket', () => {
   it('is announced before it ends, and the socket is cut with 3500 when it does', async () => {
     const [ann] = await world.people('ann');
-    const device = await world.device({ id: ann.id, token: shortToken(ann.id, 3) });
+    const device = await world.device({ id: ann.id, token: shortToken(ann.id, 8) });
     await device.hear('control', ({ type }) => type === 'token_expiring');
     expect(device.ended).toBeUndefined();
     expect(await device.cutOff()).toMatchObject({ code: 3500, reason: 'token_expired' });
@@ -283,9 +284,9 @@ describe('a token on a live socket', () => {
 
   it('can be renewed by reauth, which keeps the session', async () => {
     const [ann, bob] = await world.people('ann', 'bob');
-    const device = await world.device({ id: ann.id, token: shortToken(ann.id, 3) });
+    const device = await world.device({ id: ann.id, token: shortToken(ann.id, 8) });
     // Its end is watched on another socket of the same age.
-    const witness = await world.device({ id: bob.id, token: shortToken(bob.id, 3) });
+    const witness = await world.device({ id: bob.id, token: shortToken(bob.id, 8) });
     const token = shortToken(ann.id, 600);
     const { expiresAt } = await device.ask('reauth', { token });
     expect(Date.parse(expiresAt)).toBeGreaterThan(Date.now() + 500_000);
