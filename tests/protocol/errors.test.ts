@@ -134,7 +134,8 @@ describe('limits', () => {
     // What is used up comes back bit by bit.
     expect(taken.length).toBeGreaterThanOrEqual(5);
     expect(taken.length).toBeLessThanOrEqual(10);
-    expect(taken[0]?.headers.get('ratelimit-remaining')).toBe('4');
+    // Whichever of them came first.
+    expect(Math.max(...taken.map(({ headers }) => Number(headers.get('ratelimit-remaining'))))).toBe(4);
     for (const refused of answers.filter(({ status }) => status !== 200)) {
       expect(refused.refused('rate_limited').detail).toContain('marksPer10Seconds');
       expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(10);

@@ -367,9 +367,11 @@ describe('limits of a gateway', () => {
   it('adminPer10Seconds is counted per server key', async () => {
     const call = (key: string) => busy.http.call('mintToken', { token: key, params: { userId: 'nobody-here' }, body: {} });
     const { app, otherApp } = busy.system;
-    const answers = [];
-    for (const _ of range(1, 21)) answers.push(await call(app.serverKey));
-    answers.at(-1)?.refused('rate_limited');
+    // Far more than there may be: one of the twenty comes back every half a second.
+    const answers = await Promise.all(range(1, 60).map(() => call(app.serverKey)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) answer.refused('rate_limited');
     (await call(otherApp.serverKey)).refused('not_found');
   });
 });
