@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../support/wait-for.ts';
+import { readAgain } from './support/tokens.ts';
 import { logsHeard, range, seqs, useWorld } from './support/world.ts';
 
 const world = useWorld();
@@ -80,13 +81,13 @@ describe('the epoch', () => {
   });
 
   it('changes everywhere when the database says that it was restored', async () => {
-    const { otherApp, database, server } = world.system;
+    const { otherApp, database } = world.system;
     const [zoe] = await world.peopleOf(otherApp, ['zoe']);
     if (zoe === undefined) throw new Error('no user');
     const { id } = await world.create(zoe);
     const { epoch } = await world.entries(zoe, id);
     await database.query('update app set epoch = epoch + 1 where id = $1', [otherApp.id]);
-    await server.directory.refresh();
+    await readAgain(world.system);
     const pull = () => world.http.call('listEntries', { token: zoe.token, params: { conversationId: id } });
     await waitFor('the process to have looked at its database and to serve again', async () => (await pull()).status === 200);
     using device = await world.device(zoe);

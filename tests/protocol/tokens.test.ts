@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Request } from './support/http.ts';
-import { addKey, claimsFor, craftToken, firstKey, makeKey } from './support/tokens.ts';
+import { addKey, claimsFor, craftToken, firstKey, makeKey, readAgain } from './support/tokens.ts';
 import { useWorld } from './support/world.ts';
 
 const world = useWorld();
@@ -93,12 +93,12 @@ describe('a token', () => {
   });
 
   it('is refused from the moment its key is retired', async () => {
-    const { app, database, server } = world.system;
+    const { app, database } = world.system;
     const key = await addKey(world.system, app, 'leaving', 'HS256');
     const token = craftToken(key, claimsFor(app, 'ann'));
     (await unread(token)).ok(200);
     await database.query('update app_key set retired_at = now() where kid = $1', [key.kid]);
-    await server.directory.refresh();
+    await readAgain(world.system);
     (await unread(token)).refused('token_invalid');
   });
 
@@ -123,7 +123,7 @@ describe('a server key', () => {
   });
 
   it('is refused with another secret, another kid, and when it is retired', async () => {
-    const { app, database, server } = world.system;
+    const { app, database } = world.system;
     const cut = app.serverKey.lastIndexOf('_');
     const secret = app.serverKey.slice(cut + 1);
     const keys = [
@@ -138,7 +138,7 @@ describe('a server key', () => {
       (await world.http.call('upsertUsers', { token: key, body: { users: [{ id: 'ann' }] } })).refused('token_invalid');
     const { serverKey } = world.system.otherApp;
     await database.query('update app_key set retired_at = now() where app_id = $1 and kind = $2', [world.system.otherApp.id, 'server']);
-    await server.directory.refresh();
+    await readAgain(world.system);
     (await world.http.call('upsertUsers', { token: serverKey, body: { users: [{ id: 'ann' }] } })).refused('token_invalid');
   });
 });

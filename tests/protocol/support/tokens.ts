@@ -34,8 +34,13 @@ export async function addKey(
      values ($1, $2, $3, $4, $5, case when $6 then now() - interval '1 hour' end)`,
     [app.id, kid, alg.toLowerCase(), secret, made.publicKey ?? null, retired],
   );
-  await system.server.directory.refresh();
+  await readAgain(system);
   return made;
+}
+
+/** Has the system know what was written to its apps and keys. A refresh joins one under way, which may have read before that: the second has not. */
+export async function readAgain({ server }: Pick<System, 'server'>): Promise<void> {
+  for (let n = 0; n < 2; n += 1) await server.directory.refresh();
 }
 
 /** A key that no app has. */
