@@ -90,7 +90,7 @@ describe('an event with one wrong value', () => {
 });
 
 describe('a handshake with one wrong value', () => {
-  it('is refused, and the connection closed within a second', async () => {
+  it('is refused, and the connection closed before it would be for its silence', async () => {
     const cases = hostileCases(handshakeAuthSchema, arena.names).filter(({ value }) => toJsonText(value).length < 15_000);
     expect(cases.length).toBeGreaterThan(20);
     await arena.unharmed(async () => {
@@ -101,7 +101,7 @@ describe('a handshake with one wrong value', () => {
           using raw = await openRaw(url());
           raw.send(`40${toJsonText(value)}`);
           const refusal = JSON.parse((await raw.frame(/^44/)).slice(2)) as { data?: { code?: string; retryable?: boolean } };
-          await raw.closed(1_000);
+          await raw.closed();
           if (!['invalid_request', 'token_invalid'].includes(refusal.data?.code ?? '') || refusal.data?.retryable !== false) {
             throw new Error(JSON.stringify(refusal));
           }
