@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { SOCKET_PATH } from '@nudge/types';
+import pg from 'pg';
 import { io, type Socket } from 'socket.io-client';
 import { type HttpClient, httpClient, type Success, sent } from '../../protocol/support/http.ts';
 import { wideLimits } from '../../races/support/limits.ts';
@@ -29,6 +30,8 @@ export interface Standalone extends AsyncDisposable {
   readonly http: HttpClient;
   /** Pid of PostgreSQL's first process. */
   postgresPid(): Promise<number>;
+  /** Looks at its database, or changes it, past the server. */
+  query(sql: string): Promise<readonly unknown[]>;
 }
 
 export async function startStandalone(dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<Standalone> {
@@ -44,7 +47,17 @@ export async function startStandalone(dataDir: string, env: Readonly<Record<stri
       child,
       session,
       http: httpClient(session.url),
-      postgresPid: async () => Number((await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8')).split('\n')[0]),
+      postgresPid: async () => Number((await postmaster(dataDir))[0]),
+      async query(sql) {
+        const { password } = JSON.parse(await readFile(join(dataDir, 'credentials.json'), 'utf8')) as { readonly password: string };
+        const client = new pg.Client(`postgresql://nudge:${password}@127.0.0.1:${(await postmaster(dataDir))[3]}/nudge`);
+        await client.connect();
+        try {
+          return (await client.query<object>(sql)).rows;
+        } finally {
+          await client.end();
+        }
+      },
       async [Symbol.asyncDispose]() {
         await child.kill('SIGKILL');
       },
@@ -53,6 +66,11 @@ export async function startStandalone(dataDir: string, env: Readonly<Record<stri
     await child.kill('SIGKILL');
     throw error;
   }
+}
+
+/** Lines of PostgreSQL's own note: its pid, its directory, when it started, its port. */
+async function postmaster(dataDir: string): Promise<readonly string[]> {
+  return (await readFile(join(dataDir, 'cluster', 'postmaster.pid'), 'utf8')).split('\n');
 }
 
 /** A data directory that has been served once, so that its demo exists and a start writes nothing. */
@@ -121,6 +139,11 @@ export function listen(url: string, token: string, deviceId: string): Listener {
   socket.on('welcome', () => {
     welcomes += 1;
   });
+  // After a handshake that was refused the library does not try again by itself.
+  let again: NodeJS.Timeout | undefined;
+  socket.on('connect_error', () => {
+    if (!socket.active) again = setTimeout(() => socket.connect(), 30);
+  });
   return {
     socket,
     keys,
@@ -128,7 +151,10 @@ export function listen(url: string, token: string, deviceId: string): Listener {
     get welcomes() {
       return welcomes;
     },
-    [Symbol.dispose]: () => void socket.disconnect(),
+    [Symbol.dispose]() {
+      clearTimeout(again);
+      socket.disconnect();
+    },
   };
 }
 
