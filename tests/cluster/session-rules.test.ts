@@ -1,5 +1,5 @@
 import type { SessionPolicy } from '@nudge/types';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { Device } from '../integration/gateway/support/device.ts';
 import { httpClient } from '../protocol/support/http.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -45,16 +45,17 @@ async function rush(owner: TestApp, userId: string, platforms: readonly string[]
   return devices;
 }
 
-/** Who is connected, once the sockets and the registry say the same. */
-function settled(owner: TestApp, userId: string, devices: readonly Device[]): Promise<Device[]> {
+/** Waits until as many are connected as shall be, and the sockets and the registry say the same. They do so of one too many while its kick is on the way. */
+function settled(owner: TestApp, userId: string, devices: readonly Device[], count: number): Promise<unknown> {
   const http = httpClient(stack.url);
   return waitFor(
-    'sockets and registry to agree',
+    `sockets and registry to agree on ${count} of ${userId}`,
     async () => {
       const { sessions } = (await http.call('adminListSessions', { token: owner.serverKey, params: { userId } })).ok(200);
       const open = devices.filter(({ closedAt }) => closedAt === undefined);
       const known = new Set(sessions.map(({ sessionId }) => sessionId));
-      return known.size === open.length && open.every(({ welcome }) => known.has(welcome?.sessionId ?? '')) && open;
+      if (open.length !== count) throw new Error(`connected: ${open.map(({ welcome }) => welcome?.gatewayId).join(' ')}`);
+      return known.size === count && open.every(({ welcome }) => known.has(welcome?.sessionId ?? ''));
     },
     { timeoutMs: 20_000 },
   );
@@ -66,9 +67,7 @@ test('of devices that come at once to two gateways one stays, and one per platfo
     for (const id of ['single', 'closed', 'platforms']) {
       const userId = `${id}-${round}`;
       const devices = await rush(app(id), userId, ['web', 'ios', 'ios', 'web', 'web', 'ios']);
-      const staying = await settled(app(id), userId, devices);
-      const ids = staying.map(({ welcome }) => welcome?.gatewayId);
-      expect(staying, `${id} in round ${round}: ${ids.join(' ')}`).toHaveLength(id === 'platforms' ? 2 : 1);
+      await settled(app(id), userId, devices, id === 'platforms' ? 2 : 1);
       for (const device of devices) device.close();
     }
   }
