@@ -40,6 +40,10 @@ export class Device {
   /** The server's last word, when it wants the client back no more. */
   stopped: { readonly at: number; readonly reason: string } | undefined;
   lastKeyAt = 0;
+  /** Whether all that it began with was pulled. */
+  isCurrent = false;
+  /** Attempts to connect that failed, and connections that ended. */
+  readonly losses: { readonly code: string; readonly retryInMs: number }[] = [];
 
   constructor(options: { url: string; app: TestApp; userId: string; name: string; gateways?: readonly string[] | undefined }) {
     const { url, app, userId, name, gateways } = options;
@@ -68,6 +72,10 @@ export class Device {
     this.client.on('connected', ({ sessionId, gatewayId, url: at, resumed }) => {
       this.connections.push({ sessionId, gatewayId, url: at, resumed, at: performance.now() });
     });
+    this.client.on('current', () => {
+      this.isCurrent = true;
+    });
+    this.client.on('disconnected', ({ error, retryInMs }) => this.losses.push({ code: error.code, retryInMs }));
     this.client.on('control', (control) => this.controls.push(control));
     this.client.on('key', ({ log, seq }) => {
       this.keys.set(log, Math.max(seq, this.keys.get(log) ?? 0));
