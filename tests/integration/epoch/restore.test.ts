@@ -3,11 +3,12 @@ import { NudgeClient } from '@nudge/client';
 import { migrate } from '@nudge/db';
 import { createLogger, readConfig } from '@nudge/server-kit';
 import { startServer } from '@nudge/standalone';
-import { findFreePort, startEmbeddedPostgres } from '@nudge/standalone/postgres';
+import { startEmbeddedPostgres } from '@nudge/standalone/postgres';
 import pg from 'pg';
 import { expect, it } from 'vitest';
 import { httpClient } from '../../protocol/support/http.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { collectLog } from '../../support/logs.ts';
 import { startChild } from '../../support/process.ts';
 import { seedApp } from '../../support/seed.ts';
@@ -46,7 +47,7 @@ it('a dump restored into another cluster serves nothing until it is bumped; a de
   await using other = await startEmbeddedPostgres({ dataDir: dir.path, log: postgresLog, durable: false });
   await migrate(other.connectionString);
   await migrateJobs(other.connectionString);
-  const config = readConfig({ PORT: String(await findFreePort()) });
+  const config = readConfig({ PORT: String(await freePorts(1)) });
   const start = (connectionString: string) => startServer({ config, connectionString, log });
 
   const first = await start(database.connectionString);

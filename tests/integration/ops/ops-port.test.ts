@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { freePorts } from '../../support/free-ports.ts';
 import { createTempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { launch, startApp } from './support/app-process.ts';
@@ -76,7 +76,7 @@ it.each([
 });
 
 it('OPS_PORT fixes the port; a second process on it says so and ends', async () => {
-  const free = await freePort();
+  const free = await freePorts(1);
   await using first = await startApp('sync', database, { OPS_PORT: String(free) });
   expect(new URL(first.opsUrl).port).toBe(String(free));
   await using second = await launch('sync', { DATABASE_URL: database.connectionString, OPS_PORT: String(free) });
@@ -97,12 +97,3 @@ it('two standalone servers on one machine do not collide, and say where their op
   }
   expect(urls.size).toBe(2);
 }, 120_000);
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}

@@ -1,6 +1,7 @@
-import { findFreePort, startEmbeddedPostgres, startStandby } from '@nudge/standalone/postgres';
+import { startEmbeddedPostgres, startStandby } from '@nudge/standalone/postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePorts } from '../../support/free-ports.ts';
 import { collectLog } from '../../support/logs.ts';
 import { createTempDir } from '../../support/temp-dir.ts';
 import { waitFor } from '../../support/wait-for.ts';
@@ -33,7 +34,7 @@ test('a standby below a relative data directory streams, is started again when i
   const { log, lines } = collectLog();
   await using primary = await startEmbeddedPostgres({ dataDir: 'data', log, durable: false });
   await ask(primary.connectionString, 'create table word (it text)');
-  const start = async () => startStandby({ primary, clusterDir: 'data/standby', slot: 'nudge_standby', port: await findFreePort(), log });
+  const start = async () => startStandby({ primary, clusterDir: 'data/standby', slot: 'nudge_standby', port: await freePorts(1), log });
   for (const word of ['first', 'second']) {
     await using standby = await start().catch((error: unknown) => {
       throw new Error(lines.slice(-20).join('\n'), { cause: error });

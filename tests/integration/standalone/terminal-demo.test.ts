@@ -1,9 +1,7 @@
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePorts } from '../../support/free-ports.ts';
 import { startChild } from '../../support/process.ts';
 import { createTempDir } from '../../support/temp-dir.ts';
 
@@ -14,15 +12,6 @@ async function play(cwd: string) {
   return { ...(await child.exited), said: child.lines.join('\n') };
 }
 
-async function closedUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${port}`;
-}
-
 test('npm run demo without a server says what to start, also where one that was killed left its session', async () => {
   await using dir = await createTempDir('demo');
   expect(await play(dir.path)).toMatchObject({
@@ -30,7 +19,7 @@ test('npm run demo without a server says what to start, also where one that was 
     said: expect.stringMatching(/^\.data\/demo\.json and .* are not there: start the server/),
   });
 
-  const url = await closedUrl();
+  const url = `http://127.0.0.1:${await freePorts(1)}`;
   const users = ['alice', 'bob'].map((id) => ({ id, token: 'none' }));
   await mkdir(join(dir.path, '.data'));
   await writeFile(join(dir.path, '.data', 'demo.json'), JSON.stringify({ url, opsUrl: url, serverKey: '', conversationId: 'c', users }));
