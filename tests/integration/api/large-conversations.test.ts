@@ -1,30 +1,42 @@
+import { ManualClock } from '@nudge/server-kit/testing';
 import { describe, expect, it } from 'vitest';
-import { createTestDatabase } from '../../support/database.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { createTestApp, startApiServer } from './support/api-server.ts';
 import { listenToConversation, listenToUser } from './support/listener.ts';
 import { watchStores } from './support/watched-stores.ts';
 
+const outboxIsEmpty = async (database: TestDatabase) => (await database.query('select 1 from outbox')).length === 0;
+
 describe('a large conversation', () => {
   it('has few fan-outs, the last of them with the newest seq; its outbox rows stay until then', async () => {
     await using database = await createTestDatabase();
     const app = await createTestApp(database, 'demo', ['ann', 'bob', 'cho']);
+    const clock = new ManualClock(Date.now());
     await using server = await startApiServer(database, {
       config: { pace: { freeMembers: 2, msPerMember: 2_000, maxMs: 2_000 }, outboxDelayMs: 1 },
+      clock,
     });
+    const asTimePasses = (what: string, stepMs: number, check: () => boolean | Promise<boolean>) =>
+      waitFor(what, () => {
+        clock.advance(stepMs);
+        return check();
+      });
     const created = await server.as(app, 'ann')('POST', '/v1/conversations', { type: 'group', members: ['bob', 'cho'] });
     const { id } = created.body.conversation as { id: string };
+    await asTimePasses('all to know of it', 1, () => outboxIsEmpty(database));
     const bob = await listenToUser(server.bus, 'demo', 'bob');
     const watcher = await listenToConversation(server.bus, 'demo', id);
     for (let n = 0; n < 10; n += 1) {
+      clock.advance(100);
       await server.as(app, 'ann')('POST', `/v1/conversations/${id}/messages`, { clientMsgId: `m${n}`, body: {} });
     }
-    expect(watcher.highest(`c/${id}`)).toBe(11);
+    await waitFor('the watcher to know', () => watcher.highest(`c/${id}`) === 11);
     expect(bob.highest(`c/${id}`)).toBeLessThan(11);
     expect((await database.query('select 1 from outbox')).length).toBeGreaterThan(0);
-    await waitFor('the last key', () => bob.highest(`c/${id}`) === 11);
+    await asTimePasses('the last key', 100, () => bob.highest(`c/${id}`) === 11);
     expect(bob.messages.filter((message) => message.kind === 'key' && message.log === `c/${id}`).length).toBeLessThan(5);
-    await waitFor('the outbox to be empty', async () => (await database.query('select 1 from outbox')).length === 0);
+    await asTimePasses('the outbox to be empty', 100, () => outboxIsEmpty(database));
   });
 
   it('is sent at once when the API stops, and leaves no row', async () => {
@@ -33,6 +45,7 @@ describe('a large conversation', () => {
     const server = await startApiServer(database, { config: { pace: { freeMembers: 2, msPerMember: 60_000, maxMs: 60_000 } } });
     const created = await server.as(app, 'ann')('POST', '/v1/conversations', { type: 'group', members: ['bob', 'cho'] });
     const { id } = created.body.conversation as { id: string };
+    await waitFor('all to know of it', () => outboxIsEmpty(database));
     const bob = await listenToUser(server.bus, 'demo', 'bob');
     await server.as(app, 'ann')('POST', `/v1/conversations/${id}/messages`, { clientMsgId: 'm', body: {} });
     expect(bob.highest(`c/${id}`)).toBe(0);
@@ -46,7 +59,9 @@ describe('a large conversation', () => {
     const users = Array.from({ length: 9_999 }, (_, n) => `u${n}`);
     const app = await createTestApp(database, 'demo', ['ann', 'eve', ...users]);
     const watched = watchStores();
-    await using server = await startApiServer(database, { stores: watched.wrap });
+    // A sweep reads the list of members too.
+    const sweeper = { intervalMs: 3_600_000, ageMs: 3_600_000, rowTimeoutMs: 20_000 };
+    await using server = await startApiServer(database, { stores: watched.wrap, config: { sweeper } });
     const answer = await server.asServer(app)('POST', '/v1/admin/conversations', { type: 'group', createdBy: 'ann', members: users });
     expect(answer.status).toBe(201);
     const { id, memberCount } = answer.body.conversation as { id: string; memberCount: number };

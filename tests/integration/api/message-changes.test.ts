@@ -68,7 +68,7 @@ describe('an edit', () => {
     const cho = await listenToUser(server.bus, 'demo', 'cho');
     await refused(id, 'ann', 'PATCH', `messages/${seq}`, { body: {}, mentions: ['dee'] }, '400 user_unknown');
     await call('ann', 'PATCH', `${id}/messages/${seq}`, { body: { text: '@cho' }, mentions: ['cho'] });
-    expect(cho.messages).toContainEqual({ kind: 'key', log: conversationLog(id), seq: 3, direct: true });
+    await expect.poll(() => cho.messages).toContainEqual({ kind: 'key', log: conversationLog(id), seq: 3, direct: true });
   });
 
   it('is refused for others, system and acting entries, redacted ones, missing ones, and for who may not send', async () => {

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { MemoryRateLimiter } from '@nudge/server-kit';
+import { ManualClock } from '@nudge/server-kit/testing';
 import { conversationLog } from '@nudge/types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import { type ApiAnswer, type ApiServer, createTestApp, startApiServer, type TestApp } from './support/api-server.ts';
 import { refusedWhole } from './support/half-done.ts';
 import { listenToUser } from './support/listener.ts';
@@ -101,6 +104,11 @@ describe('a send', () => {
 
   it('reaches whom it mentions at once, whatever the pace of the group', async () => {
     const id = await newConversation(['bob', 'cho']);
+    // Its own fan-out may come after the answer.
+    await waitFor(
+      'all to know of it',
+      async () => (await database.query('select from outbox where conversation_id = $1', [id])).length === 0,
+    );
     const [bob, cho] = [await listenToUser(server.bus, 'demo', 'bob'), await listenToUser(server.bus, 'demo', 'cho')];
     await post('ann', id, { mentions: ['bob'] });
     await expect.poll(() => bob.messages).toContainEqual({ kind: 'key', log: conversationLog(id), seq: 2, direct: true });
@@ -110,7 +118,8 @@ describe('a send', () => {
 
 describe('above the rate', () => {
   it('a repeat of what was sent is answered, everything else refused, and repeats only so often', async () => {
-    await using limited = await startApiServer(database, { limits: { writesPer10Seconds: 4 } });
+    const limiter = new MemoryRateLimiter({ clock: new ManualClock() });
+    await using limited = await startApiServer(database, { limits: { writesPer10Seconds: 4 }, limiter });
     const id = await newConversation(['bob'], server);
     const first = { clientMsgId: 'one', body: { text: 'x' } };
     const sent = await post('bob', id, first, limited);
