@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -285,21 +286,28 @@ test('an open transaction does not hold up the shutdown', async () => {
 });
 
 test('an initdb that was killed half way is redone', async () => {
-  await using dir = await createTempDir('pg');
-  await using first = await startChild({ script, args: [dir.path], ownGroup: true });
-  await first.waitForLine(/making a new PostgreSQL cluster/);
-  const staged = async () => (await readdir(dir.path)).find((name) => name.startsWith('cluster.init-'));
-  await waitFor('files of initdb', async () => {
-    const name = await staged();
-    return name !== undefined && (await readdir(join(dir.path, name))).length > 3;
-  });
-  await first.killGroup('SIGKILL');
-  expect(await staged()).toBeDefined();
+  const staged = async ({ path }: TempDir) => (await readdir(path)).find((name) => name.startsWith('cluster.init-'));
+  const killed = async (): Promise<TempDir | undefined> => {
+    await using stack = new AsyncDisposableStack();
+    const half = stack.use(await createTempDir('pg'));
+    await using first = await startChild({ script, args: [half.path], ownGroup: true });
+    await first.waitForLine(/making a new PostgreSQL cluster/);
+    await waitFor('files of initdb', async () => {
+      const name = await staged(half);
+      return name === undefined ? existsSync(join(half.path, 'cluster')) : (await readdir(join(half.path, name))).length > 3;
+    });
+    await first.killGroup('SIGKILL');
+    if ((await staged(half)) === undefined) return undefined;
+    stack.move();
+    return half;
+  };
+  // When this process stood still meanwhile, initdb may have come to its end.
+  await using dir = await waitFor('an initdb to be killed half way', killed, { timeoutMs: 20_000 });
 
   const second = await start(dir.path);
   await using _second = second.child;
   expect(await query(second.connectionString, 'select 1 as one')).toEqual([{ one: 1 }]);
-  expect(await staged()).toBeUndefined();
+  expect(await staged(dir)).toBeUndefined();
 });
 
 test('lost credentials are replaced, the data stays', async () => {
