@@ -171,6 +171,8 @@ export async function startGatewayServer(world: GatewayWorld, options: GatewaySe
     new AppDirectory({
       load: async () => ({ apps: await loadApps(pool), keys: (await loadKeys(pool)).map((key) => ({ ...key, retiredAt: null })) }),
       log,
+      // A machine that stood still has not read them again in time.
+      staleMs: 600_000,
     }),
   );
   await directory.start();
@@ -179,7 +181,7 @@ export async function startGatewayServer(world: GatewayWorld, options: GatewaySe
   const store = createMembershipStore(pool);
   const gateway = createGateway({
     config: {
-      // Nor is a late database: a handshake that went on without its user's relation would be another test.
+      // A database that is late here is no reason to go on without the user's relation.
       relationsWaitMs: 30_000,
       // A clock that a test moves on in one go leaves a lease no time to be renewed.
       ...(options.clock === undefined ? {} : { leaseMs: 86_400_000 }),
