@@ -6,7 +6,11 @@ import { z } from 'zod';
  */
 export const errorRegistry = {
   invalid_request: { status: 400, retryable: false, title: 'The request does not have the form this route accepts' },
-  user_unknown: { status: 400, retryable: false, title: 'A user named in the request does not exist in this app' },
+  user_unknown: {
+    status: 400,
+    retryable: false,
+    title: 'A user named in the request does not exist in this app, or is no member of the conversation',
+  },
   token_missing: { status: 401, retryable: false, title: 'A bearer token is required' },
   token_invalid: { status: 401, retryable: false, title: 'The token is not valid here' },
   token_expired: { status: 401, retryable: false, title: 'The token has expired' },

@@ -1,6 +1,7 @@
 import { recordSessionKick } from '@nudge/db';
 import { createKickStore } from '@nudge/gateway';
 import type { Revocations } from '@nudge/server-kit';
+import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../../support/wait-for.ts';
 import { Refused } from './support/device.ts';
@@ -48,6 +49,23 @@ const sessionOf = ({ welcome }: { readonly welcome: { readonly sessionId: string
 const live = () => server.metric('nudge_gateway_sessions_live');
 
 describe('kick', () => {
+  it('is final for a socket.io-client with its default settings too: it does not come back by itself', async () => {
+    const auth = { token: server.token('k0'), deviceId: 'stock' };
+    const socket = io(`http://127.0.0.1:${server.port}`, { transports: ['websocket'], forceNew: true, auth });
+    try {
+      const controls: unknown[] = [];
+      socket.on('control', (control) => controls.push(control));
+      const reason = new Promise((resolve) => socket.once('disconnect', resolve));
+      await new Promise((resolve) => socket.once('welcome', resolve));
+      await server.publishToUser('k0', { kind: 'kick', reason: 'kicked' });
+      expect(await reason).toBe('io server disconnect');
+      expect(socket.active).toBe(false);
+      expect(controls).toEqual([kicked]);
+    } finally {
+      socket.disconnect();
+    }
+  });
+
   it('ends all sessions of the user, live and detached, and none can be resumed', async () => {
     const before = await live();
     const [phone, laptop, away, other, twin] = await Promise.all([

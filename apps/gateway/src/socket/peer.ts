@@ -130,6 +130,8 @@ export class Peer implements Connection {
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
         ...(target === undefined ? {} : { target }),
       });
+      // By this a socket.io-client with its default settings knows that it was sent away, and does not come back by itself.
+      this.#conn.write(`${packetTypes.DISCONNECT}`);
     } else {
       // Not connected yet: the refusal of the handshake is the only thing the protocol lets a server say.
       const data: HandshakeRefusal = {

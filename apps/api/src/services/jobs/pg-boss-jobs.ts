@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@nudge/server-kit';
+import { type Clock, type Logger, NudgeError } from '@nudge/server-kit';
 import type { Job, PgBoss } from 'pg-boss';
 import { z } from 'zod';
 import { createBoss, PERIODIC } from './boss.ts';
@@ -132,7 +132,10 @@ export class PgBossJobs implements Jobs {
     try {
       await work();
     } catch (error) {
-      log.warn({ err: error, queue: job.name, job: job.id, attempt: job.retryCount }, 'a background job failed');
+      const about = { queue: job.name, job: job.id, attempt: job.retryCount };
+      // A refusal that ends by itself, such as slow mode, is no fault of anyone's.
+      if (error instanceof NudgeError && error.retryable) log.info({ ...about, code: error.code }, 'a background job will be tried again');
+      else log.warn({ err: error, ...about }, 'a background job failed');
       // The reason is in the log; an error's text may quote what must not be stored.
       await boss.fail(job.name, attempt);
       return;
