@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { openRaw, openRawSession, type RawSocket, refusedUpgrade } from '../protocol/support/raw-socket.ts';
 import { range, useWorld } from '../protocol/support/world.ts';
+import { fasterThan } from '../support/faster-than.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { complaints, useArena } from './support/arena.ts';
 import { nested, toJsonText } from './support/json-text.ts';
@@ -90,7 +91,7 @@ describe('an event with one wrong value', () => {
 });
 
 describe('a handshake with one wrong value', () => {
-  it('is refused, and the connection closed before it would be for its silence', async () => {
+  it('is refused, and the connection closed within a second', async () => {
     const cases = hostileCases(handshakeAuthSchema, arena.names).filter(({ value }) => toJsonText(value).length < 15_000);
     expect(cases.length).toBeGreaterThan(20);
     await arena.unharmed(async () => {
@@ -98,13 +99,17 @@ describe('a handshake with one wrong value', () => {
         cases,
         ({ what }) => what,
         async ({ value }) => {
-          using raw = await openRaw(url());
-          raw.send(`40${toJsonText(value)}`);
-          const refusal = JSON.parse((await raw.frame(/^44/)).slice(2)) as { data?: { code?: string; retryable?: boolean } };
-          await raw.closed();
-          if (!['invalid_request', 'token_invalid'].includes(refusal.data?.code ?? '') || refusal.data?.retryable !== false) {
-            throw new Error(JSON.stringify(refusal));
-          }
+          await fasterThan(1_000, async () => {
+            using raw = await openRaw(url());
+            raw.send(`40${toJsonText(value)}`);
+            const refusal = JSON.parse((await raw.frame(/^44/)).slice(2)) as { data?: { code?: string; retryable?: boolean } };
+            const since = performance.now();
+            await raw.closed();
+            if (!['invalid_request', 'token_invalid'].includes(refusal.data?.code ?? '') || refusal.data?.retryable !== false) {
+              throw new Error(JSON.stringify(refusal));
+            }
+            return performance.now() - since;
+          });
         },
       );
       expect(found).toEqual([]);

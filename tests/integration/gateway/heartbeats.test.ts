@@ -1,5 +1,6 @@
 import type { Heartbeats, Network } from '@nudge/types';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fasterThan } from '../../support/faster-than.ts';
 import { startChild } from '../../support/process.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import { createGatewayWorld, type GatewayServer, type GatewayWorld, startGatewayServer } from './support/gateway-server.ts';
@@ -57,13 +58,17 @@ describe('heartbeat profiles', () => {
     await using quick = await startGatewayServer(world, { config: { heartbeats: short } });
     for (const hb of ['wifi', 'mobile'] as const) {
       const { intervalMs, timeoutMs } = short[hb];
-      const began = performance.now();
-      const raw = await quick.raw(`&hb=${hb}`);
-      await raw.handshake(quick.token(`silent-${hb}`));
-      await waitFor('its end', () => raw.isClosed, { intervalMs: 5 });
-      const lasted = performance.now() - began;
-      expect(lasted).toBeGreaterThan(intervalMs + timeoutMs - 100);
-      expect(raw.frames).toContain('2');
+      // What it sends while its pong is awaited (here the CONNECT, at most) counts as a sign of life once.
+      await fasterThan(intervalMs + 2 * timeoutMs + 2_000, async () => {
+        const began = performance.now();
+        const raw = await quick.raw(`&hb=${hb}`);
+        await raw.handshake(quick.token(`silent-${hb}`));
+        await waitFor('its end', () => raw.isClosed, { intervalMs: 5 });
+        const lasted = performance.now() - began;
+        expect(lasted).toBeGreaterThan(intervalMs + timeoutMs - 100);
+        expect(raw.frames).toContain('2');
+        return lasted;
+      });
     }
   });
 
